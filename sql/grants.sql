@@ -1,0 +1,74 @@
+-- grants.sql: all that the frontend and the backend may do in the database, each line with its reason.
+--
+-- Run by the DBA as root after `penstockctl migrate` (rights on a table need the table):
+--
+--     mariadb < sql/grants.sql
+--
+-- Repeatable: it starts by taking everything away. It takes effect on connections that are open, so
+-- running programs are refused statements for the milliseconds that it takes; they try again.
+-- A right that is not below does not exist; tests/integration/test_sql.py tries the others.
+
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM penstock_frontend_rights;
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM penstock_backend_rights;
+
+-- ---------------------------------------------------------------------------------------------
+-- Frontend: adds to three tables, reads four views. It never changes or deletes, reads no base
+-- table, and calls nothing.
+--
+-- INSERT is granted by column. What is missing is set by the server: the time stamps; worker.id (a
+-- row with the largest id would stop all further ones); miner.disabled (the operator's).
+-- ---------------------------------------------------------------------------------------------
+
+-- an unknown miner asks for work
+GRANT INSERT (id, network, address) ON penstock.miner TO penstock_frontend_rights;
+GRANT INSERT (miner_id, name) ON penstock.worker TO penstock_frontend_rights;
+-- work is handed out
+GRANT INSERT (id, network, worker_id, target, thread_id, ip, os, agent, email) ON penstock.work
+    TO penstock_frontend_rights;
+-- to find the miner and worker again, and whether the operator disabled it
+GRANT SELECT ON penstock.intake_miner TO penstock_frontend_rights;
+GRANT SELECT ON penstock.intake_worker TO penstock_frontend_rights;
+-- whom to refuse for now; it sees neither reasons nor former bans
+GRANT SELECT ON penstock.intake_ban TO penstock_frontend_rights;
+-- to refuse a schema that the program does not know
+GRANT SELECT ON penstock.schema_level TO penstock_frontend_rights;
+
+-- ---------------------------------------------------------------------------------------------
+-- Backend: judges what the frontend took in. No DELETE: old shares go by dropping partitions.
+-- ---------------------------------------------------------------------------------------------
+
+-- to judge a solution: the work it belongs to, and whose that is
+GRANT SELECT ON penstock.miner TO penstock_backend_rights;
+GRANT SELECT ON penstock.worker TO penstock_backend_rights;
+GRANT SELECT ON penstock.work TO penstock_backend_rights;
+-- the operator disables a miner
+GRANT UPDATE (disabled) ON penstock.miner TO penstock_backend_rights;
+
+-- the operator bans for a time; a ban is ended by its expiry, never deleted or changed otherwise
+GRANT SELECT, INSERT (network, kind, value, reason, expires_at), UPDATE (expires_at) ON penstock.ban
+    TO penstock_backend_rights;
+GRANT SELECT ON penstock.active_ban TO penstock_backend_rights;
+
+-- what became of a solution; read to recognise a repeat or a redelivery
+GRANT SELECT, INSERT ON penstock.share TO penstock_backend_rights;
+GRANT SELECT, INSERT ON penstock.rejected TO penstock_backend_rights;
+-- a share is assigned to a block; nothing else of it ever changes
+GRANT UPDATE (block_id) ON penstock.share TO penstock_backend_rights;
+
+-- the sums of the current minute grow, by INSERT … ON DUPLICATE KEY UPDATE: for that MariaDB demands
+-- UPDATE on every column of the INSERT (else 1143), so it cannot be granted by column. No money
+-- depends on these sums.
+GRANT SELECT, INSERT, UPDATE ON penstock.share_stats TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.rejected_stats TO penstock_backend_rights;
+
+-- chain tips as they appear
+GRANT SELECT, INSERT ON penstock.tip TO penstock_backend_rights;
+-- blocks handed to the wallets, and what they said; an answer may come later or change
+GRANT SELECT, INSERT, UPDATE (outcome, answer) ON penstock.block_candidate TO penstock_backend_rights;
+-- blocks of the chain
+GRANT SELECT, INSERT ON penstock.block TO penstock_backend_rights;
+
+-- the daily partitions of share and rejected, without the right to alter tables
+GRANT EXECUTE ON PROCEDURE penstock.partition_days TO penstock_backend_rights;
+-- to refuse a schema that the program does not know
+GRANT SELECT ON penstock.schema_level TO penstock_backend_rights;
