@@ -1,0 +1,160 @@
+#include "frontend/action/intake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CONFLICT_RETRIES 3
+
+static const char find_sql[] = "SELECT m.id, m.disabled, w.id FROM intake_miner m"
+                               " LEFT JOIN intake_worker w ON w.miner_id = m.id AND w.name = ?"
+                               " WHERE m.network = ? AND m.address = ?";
+static const char insert_miner_sql[] =
+    "INSERT IGNORE INTO miner (id, network, address) VALUES (?, ?, ?)";
+static const char insert_worker_sql[] = "INSERT IGNORE INTO worker (miner_id, name) VALUES (?, ?)";
+static const char insert_work_sql[] =
+    "INSERT INTO work (id, network, worker_id, target, thread_id, ip, os, agent, email)"
+    " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? FROM intake_miner m WHERE m.id = ? AND NOT m.disabled";
+
+struct found {
+    enum intake_outcome outcome;
+    bool miner, worker;
+    struct ids_entry ids;
+};
+
+static bool on_found(void *ctx, const struct db_value *columns, size_t n)
+{
+    struct found *found = ctx;
+
+    (void)n;
+    found->miner = true;
+    snprintf(found->ids.miner_id, sizeof found->ids.miner_id, "%s", db_text(&columns[0]));
+    if (db_int(&columns[1]) != 0)
+        found->outcome = INTAKE_DISABLED;
+    found->worker = !db_is_null(&columns[2]);
+    if (found->worker)
+        found->ids.worker_id = db_uint(&columns[2]);
+    return false;
+}
+
+static enum db_result find(struct db *db, const struct intake *in, struct found *ret)
+{
+    const struct db_value key[] = {DB_TEXT(in->worker), DB_TEXT(in->network), DB_TEXT(in->address)};
+
+    *ret = (struct found){.outcome = INTAKE_DONE};
+    return db_query(db, find_sql, key, 3, on_found, ret);
+}
+
+/* Of several first requests at once one inserts; IGNORE makes the others do nothing. */
+static enum db_result insert_once(struct db *db, const char *sql, const struct db_value *values,
+                                  size_t n)
+{
+    enum db_result r = DB_CONFLICT;
+
+    for (int i = 0; i < CONFLICT_RETRIES && r == DB_CONFLICT; i++)
+        r = db_exec(db, sql, values, n, NULL);
+    return r;
+}
+
+static enum db_result add_miner(struct db *db, const struct intake *in)
+{
+    char id[UUID_TEXT_LEN + 1];
+    struct uuid uuid;
+
+    uuid_v7(&uuid);
+    uuid_format(&uuid, id);
+    const struct db_value row[] = {DB_TEXT(id), DB_TEXT(in->network), DB_TEXT(in->address)};
+    return insert_once(db, insert_miner_sql, row, 3);
+}
+
+static enum db_result add_worker(struct db *db, const struct intake *in, const char *miner_id)
+{
+    const struct db_value row[] = {DB_TEXT(miner_id), DB_TEXT(in->worker)};
+
+    return insert_once(db, insert_worker_sql, row, 2);
+}
+
+/* Adds what is missing and looks again, so that the ids are those of whoever came first. */
+static enum db_result add_missing(struct db *db, const struct intake *in, enum intake_row row,
+                                  struct found *ret)
+{
+    if (!in->may_add(in->ctx, row)) {
+        ret->outcome = INTAKE_NOT_NOW;
+        return DB_OK;
+    }
+    enum db_result r =
+        row == INTAKE_MINER ? add_miner(db, in) : add_worker(db, in, ret->ids.miner_id);
+    return r == DB_OK ? find(db, in, ret) : r;
+}
+
+/* Miner and worker, created where they are missing. */
+static enum db_result find_or_add(struct db *db, const struct intake *in, struct found *ret)
+{
+    enum db_result r = find(db, in, ret);
+
+    if (r == DB_OK && !ret->miner)
+        r = add_missing(db, in, INTAKE_MINER, ret);
+    if (r == DB_OK && ret->miner && ret->outcome == INTAKE_DONE && !ret->worker)
+        r = add_missing(db, in, INTAKE_WORKER, ret);
+    if (r == DB_OK && ret->outcome == INTAKE_DONE && !ret->worker)
+        return DB_REFUSED; /* the server ignored the row for another reason than a duplicate */
+    return r;
+}
+
+/* The row, unless the operator disabled the miner. *RET_ADDED is set on DB_OK. */
+static enum db_result add_work(struct db *db, const struct intake *in, const struct ids_entry *ids,
+                               struct intake_result *ret, bool *ret_added)
+{
+    struct uuid uuid;
+    uint64_t affected;
+
+    uuid_v7(&uuid);
+    uuid_format(&uuid, ret->work_id);
+    memcpy(ret->miner_guid, ids->miner_id, sizeof ret->miner_guid);
+    const struct db_value values[] = {
+        DB_TEXT(ret->work_id),
+        DB_TEXT(in->network),
+        DB_UINT(ids->worker_id),
+        DB_BYTES(in->target->be, sizeof in->target->be),
+        DB_TEXT(in->thread_id),
+        DB_TEXT(in->ip),
+        DB_TEXT(in->os),
+        DB_TEXT(in->agent),
+        *in->email ? DB_TEXT(in->email) : DB_NULL,
+        DB_TEXT(ids->miner_id),
+    };
+    enum db_result r =
+        db_exec(db, insert_work_sql, values, sizeof values / sizeof *values, &affected);
+    if (r == DB_OK)
+        *ret_added = affected == 1;
+    return r;
+}
+
+enum db_result intake_work(struct db *db, struct ids *ids, const struct intake *in,
+                           struct intake_result *ret)
+{
+    const struct ids_entry *known = ids_get(ids, in->network, in->address, in->worker);
+    enum db_result r = DB_OK;
+    bool added = false;
+    struct found found;
+
+    ret->outcome = INTAKE_DONE;
+    /* Over a new connection it may be another database, restored from before there were these ids.
+     * If it was made just now, the work handed to nobody harms nothing. */
+    if (known && known->connection == db_connection(db))
+        r = add_work(db, in, known, ret, &added);
+    if (r != DB_OK || (added && known->connection == db_connection(db)))
+        return r;
+    r = find_or_add(db, in, &found);
+    if (r != DB_OK)
+        return r;
+    memcpy(ret->miner_guid, found.ids.miner_id, sizeof ret->miner_guid);
+    ret->outcome = found.outcome;
+    if (found.outcome != INTAKE_DONE)
+        return DB_OK;
+    found.ids.connection = db_connection(db);
+    ids_put(ids, in->network, in->address, in->worker, &found.ids);
+    r = add_work(db, in, &found.ids, ret, &added);
+    if (r == DB_OK && !added)
+        ret->outcome = INTAKE_DISABLED; /* in this very moment: nothing else can have changed */
+    return r;
+}

@@ -1,0 +1,145 @@
+#include "frontend/conf/settings.h"
+
+#include "common/base/mem.h"
+#include "common/coin/address.h"
+#include "common/coin/u256.h"
+#include "common/message/solution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct conf_setting own_settings[] = {
+    {.name = "health_file",
+     .type = CONF_PATH,
+     .offset = offsetof(struct frontend_own_conf, health_file),
+     .min = 1,
+     .max = 255,
+     .deflt = "/run/penstock/frontend.health",
+     .text = "Memory that all frontend processes of this machine share, to tell each other which "
+             "server is away."},
+    {.name = "probe_interval_ms",
+     .type = CONF_INT,
+     .offset = offsetof(struct frontend_own_conf, probe_interval_ms),
+     .unit = "ms",
+     .min = 20,
+     .max = 10000,
+     .deflt = "250",
+     .text = "While a server is away, one process tries it again after this time."},
+    {.name = "body_max_bytes",
+     .type = CONF_INT,
+     .offset = offsetof(struct frontend_own_conf, body_max_bytes),
+     .unit = "bytes",
+     .min = 65536,
+     .max = SOLUTION_MAX_BODY,
+     .deflt = "9437184",
+     .text = "Longest request body; Apache's LimitRequestBody should say the same."},
+    {.name = "trusted_proxies",
+     .type = CONF_WORDS,
+     .offset = offsetof(struct frontend_own_conf, trusted_proxies),
+     .max = 64,
+     .deflt = "",
+     .example = "192.0.2.10 2001:db8::/64",
+     .text = "Addresses and networks of proxies before this server whose X-Forwarded-For is "
+             "believed; from all others it is ignored."},
+    {0}};
+
+static const struct conf_setting network_settings[] = {
+    NETWORK_ROWS(struct frontend_network),
+    {.name = "share_target",
+     .type = CONF_U256,
+     .offset = offsetof(struct frontend_network, share_target),
+     .deflt = "0000011110000000000000000000000000000000000000000000000000000000",
+     .text = "Target of a share: a hash below it is accepted. Handed out with new work."},
+    {0}};
+
+static const struct conf_section log_section = LOG_SECTION(offsetof(struct frontend_conf, log));
+static const struct conf_section database_section =
+    DB_SECTION(offsetof(struct frontend_conf, database));
+static const struct conf_section broker_section =
+    BROKER_SECTION(offsetof(struct frontend_conf, broker));
+static const struct conf_section own_section = {.name = "frontend",
+                                                .text = "What all frontend protocols share.",
+                                                .offset = offsetof(struct frontend_conf, frontend),
+                                                .settings = own_settings};
+static const struct conf_section limits_section = {
+    .name = "limits",
+    .text = "What one sender may do. Beyond it the answer is \"Too many requests, slow down\".",
+    .offset = offsetof(struct frontend_conf, limits),
+    .settings = limits_settings};
+static const struct conf_section network_section = {
+    .name = "network",
+    .text = "A network this pool serves. NAME is its name in the database, in queues and as "
+            "NetworkID.",
+    .repeated = true,
+    .offset = offsetof(struct frontend_conf, networks),
+    .item_size = sizeof(struct frontend_network),
+    .settings = network_settings};
+
+static const struct conf_section *const sections[] = {
+    &log_section, &database_section, &broker_section,
+    &own_section, &limits_section,   &network_section,
+    NULL};
+
+static char *check_network(const struct frontend_network *net)
+{
+    struct address_rules rules;
+    struct u256 target;
+    char *wrong = network_rules(&net->base, &rules);
+
+    if (wrong)
+        return wrong;
+    if (!u256_from_hex(net->share_target, strlen(net->share_target), &target) ||
+        u256_is_zero(&target))
+        return mem_sprintf("[network %s] share_target: no hash is below zero; give 64 hexadecimal "
+                           "digits, most significant first",
+                           net->base.label);
+    return NULL;
+}
+
+/* A NetworkID that means two networks would hand a miner's shares to whichever comes first. */
+static char *check_ids(const struct frontend_network *a, const struct frontend_network *b)
+{
+    for (size_t i = 0; i <= a->base.aliases.n; i++) {
+        const char *id = i ? a->base.aliases.word[i - 1] : a->base.label;
+        bool taken = strcmp(id, b->base.label) == 0;
+
+        for (size_t j = 0; j < b->base.aliases.n; j++)
+            taken = taken || strcmp(id, b->base.aliases.word[j]) == 0;
+        if (taken)
+            return mem_sprintf("[network %s] aliases: '%s' means [network %s] too; remove one",
+                               a->base.label, id, b->base.label);
+    }
+    return NULL;
+}
+
+static char *check(const void *p)
+{
+    const struct frontend_conf *conf = p;
+    const struct frontend_network *net = conf->networks.item;
+
+    if (conf->networks.n == 0)
+        return mem_strdup("there is no [network NAME] section; add one for each network served");
+    char *unfit =
+        limits_check_networks("[frontend] trusted_proxies", &conf->frontend.trusted_proxies);
+    if (!unfit)
+        unfit = limits_check(&conf->limits);
+    if (unfit)
+        return unfit;
+    for (size_t i = 0; i < conf->networks.n; i++) {
+        char *wrong = check_network(&net[i]);
+
+        for (size_t j = 0; j < i && !wrong; j++)
+            wrong = check_ids(&net[i], &net[j]);
+        if (wrong)
+            return wrong;
+    }
+    return NULL;
+}
+
+const struct conf_schema frontend_schema = {
+    .program = "penstock-frontend",
+    .text = "FastCGI program that answers miners. Apache's mod_fcgid starts it.",
+    .size = sizeof(struct frontend_conf),
+    .sections = sections,
+    .check = check,
+};

@@ -1,0 +1,33 @@
+/* The frontend's settings: one file, /etc/penstock/frontend.conf. */
+#ifndef PENSTOCK_FRONTEND_CONF_SETTINGS_H
+#define PENSTOCK_FRONTEND_CONF_SETTINGS_H
+
+#include "common/conf/shared.h"
+#include "frontend/conf/limits.h"
+
+#define FRONTEND_CONF_PATH "/etc/penstock/frontend.conf"
+
+struct frontend_own_conf {
+    char *health_file;
+    int64_t probe_interval_ms;
+    int64_t body_max_bytes;
+    struct conf_words trusted_proxies;
+};
+
+struct frontend_network {
+    struct network_conf base; /* first: conf_list items start with their label */
+    char share_target[65];
+};
+
+struct frontend_conf {
+    struct log_conf log;
+    struct db_conf database;
+    struct broker_conf broker;
+    struct frontend_own_conf frontend;
+    struct limits_conf limits;
+    struct conf_list networks; /* of struct frontend_network */
+};
+
+extern const struct conf_schema frontend_schema;
+
+#endif
