@@ -1,0 +1,79 @@
+/* The backend's settings: penstock-worker and penstockctl read the same file. */
+#ifndef PENSTOCK_BACKEND_CONF_SETTINGS_H
+#define PENSTOCK_BACKEND_CONF_SETTINGS_H
+
+#include "common/conf/shared.h"
+
+struct worker_conf {
+    int64_t batch_max;
+    int64_t batch_max_bytes;
+    int64_t batch_linger_ms;
+    int64_t prefetch;
+    char *archive_dir;
+    int64_t archive_rotate_bytes;
+    int64_t archive_rotate_s;
+};
+
+/* [network NAME] */
+struct backend_network {
+    struct network_conf base;
+    int64_t family;    /* index into chain_family_names */
+    int64_t algorithm; /* index into pow_algorithm_names */
+    char share_target_limit[65];
+    int64_t work_max_age_s;
+    struct conf_words former_pool_addresses; /* ADDRESS=YYYY-MM-DDThh:mm:ssZ */
+    int64_t initial_subsidy;                 /* base units */
+    int64_t halving_interval;                /* blocks */
+    int64_t header_time_back_s;
+    int64_t header_time_ahead_s;
+    int64_t unknown_parent_wait_ms;
+};
+
+/* [wallet NAME] */
+struct wallet_conf {
+    char *label;
+    struct conf_words networks;
+    char *url;
+    char *user;
+    char *password_file;
+    int64_t priority; /* lower is asked first */
+    int64_t connect_timeout_ms;
+    int64_t timeout_ms;
+};
+
+struct backend_conf {
+    struct log_conf log;
+    struct db_conf database;
+    struct broker_conf broker;
+    struct worker_conf worker;
+    struct conf_list networks; /* struct backend_network */
+    struct conf_list wallets;  /* struct wallet_conf */
+};
+
+#define BACKEND_CONF_PATH "/etc/penstock/backend.conf"
+
+extern const struct conf_schema backend_schema;
+extern const char *const chain_family_names[];  /* NULL-terminated */
+extern const char *const pow_algorithm_names[]; /* NULL-terminated */
+#define FAMILY_BIBLEPAY 1                       /* indexes of these */
+#define POW_BIBLEHASH   2
+
+/* schema.check of the above; public for its test. */
+char *backend_conf_check(const void *conf);
+
+static inline const struct backend_network *backend_network_at(const struct backend_conf *conf,
+                                                               size_t i)
+{
+    return (const struct backend_network *)conf->networks.item + i;
+}
+
+static inline const struct wallet_conf *backend_wallet_at(const struct backend_conf *conf, size_t i)
+{
+    return (const struct wallet_conf *)conf->wallets.item + i;
+}
+
+/* One word of former_pool_addresses: the length of the address in front of '=' and the time until
+ * which it is accepted (exclusive). False when the word is malformed. */
+bool former_address_parse(const char *word, size_t *ret_len, int64_t *ret_until_us);
+
+#endif

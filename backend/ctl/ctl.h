@@ -1,0 +1,71 @@
+/* penstockctl: one file per command, each fills in a struct ctl_command that main.c lists. */
+#ifndef PENSTOCK_BACKEND_CTL_CTL_H
+#define PENSTOCK_BACKEND_CTL_CTL_H
+
+#include "common/broker/broker.h"
+#include "common/conf/conf.h"
+#include "common/conf/shared.h"
+#include "common/db/db.h"
+
+#include <jansson.h>
+
+struct ctl_command {
+    const char *name;
+    const char *usage; /* its options, on one line */
+    const char *text;  /* what it does, in one sentence */
+    const char *help;  /* its options explained, for `penstockctl COMMAND --help` */
+    /* ARGV[0] is the command's name; CONFIG is NULL when --config was not given. The result is the
+     * exit status: EX_OK, EX_USAGE, EX_CONFIG, or 1 for anything that failed. */
+    int (*run)(const char *config, int argc, char **argv);
+};
+
+extern const struct ctl_command migrate_command, partitions_command, status_command, submit_command,
+    dead_command, replay_command, deep_validate_command, doctor_command, ban_command;
+
+/* --- what commands share (common.c) --- */
+
+/* Prints "penstockctl COMMAND: MESSAGE" to stderr. */
+void ctl_complain(const struct ctl_command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+int ctl_usage_error(const struct ctl_command *command); /* EX_USAGE */
+int ctl_help(const struct ctl_command *command);        /* EX_OK */
+
+/* The settings, or NULL after a complaint. */
+void *ctl_load(const struct ctl_command *command, const struct conf_schema *schema,
+               const char *path);
+
+/* An open database whose schema this program knows, or NULL after a complaint; *RET is then the
+ * exit status. */
+struct db *ctl_open_db(const struct ctl_command *command, const struct db_conf *conf, int *ret);
+
+/* A connection to the broker that is up, or NULL after a complaint; *RET is then the exit status.
+ */
+struct broker *ctl_open_broker(const struct ctl_command *command, const struct broker_conf *conf,
+                               int *ret);
+
+/* "2024-11-21 01:30:05" of TIME_S in UTC, "-" for 0 and for what no calendar holds. */
+#define CTL_TIME_SIZE 32
+void ctl_format_time(int64_t time_s, char out[CTL_TIME_SIZE]);
+
+/* TEXT as a whole number from MIN to MAX; false after a complaint that names OPTION. */
+bool ctl_number(const struct ctl_command *command, const char *option, const char *text,
+                int64_t min, int64_t max, int64_t *ret);
+
+/* Writes JSON and a newline to stdout, and frees it. EX_OK, or 1 when it cannot be written. */
+int ctl_print_json(json_t *json);
+
+/* --- tables for people (table.c) --- */
+
+#define CTL_COLUMNS_MAX 8
+
+/* Cells are copied. The first row is the heading. */
+struct ctl_table {
+    size_t columns, rows;
+    char **cell;
+};
+
+void ctl_table_add(struct ctl_table *t, const char *const *cells); /* t->columns of them */
+bool ctl_table_print(const struct ctl_table *t);                   /* to stdout */
+void ctl_table_free(struct ctl_table *t);
+
+#endif

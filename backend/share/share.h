@@ -1,0 +1,132 @@
+/*
+ * One solution under judgement: what the miner claims, what the pool knows, and the verdict.
+ *
+ * A share is filled in by steps, each of which only reads what the earlier ones wrote:
+ *   share_init()      what can be decoded from the message alone, without its block
+ *   share_lookup()    (lookup.h) what the database knows: settled before, hash known, work, miner
+ *   share_receive()   (received.h) the received time that counts
+ *   share_check()     the rules that hold for every chain, in the order of one table
+ *   chain_check()     (backend/chain/chain.h) the rules of the chain's family
+ *   share_record()    (record.h) the transaction
+ */
+#ifndef PENSTOCK_BACKEND_SHARE_SHARE_H
+#define PENSTOCK_BACKEND_SHARE_SHARE_H
+
+#include "backend/conf/settings.h"
+#include "common/base/uuid.h"
+#include "common/coin/block.h"
+#include "common/message/solution.h"
+
+#define DETAIL_MAX 160 /* column rejected.detail */
+#define ANSWER_MAX 80  /* column block_candidate.answer */
+
+/* Why a solution is refused; the names are those of the protocol document, section 4. */
+enum reason {
+    REASON_NONE,
+    REASON_KNOWN,
+    REASON_UNKNOWN_WORK,
+    REASON_WORK_MISMATCH,
+    REASON_MINER_DISABLED,
+    REASON_WORK_EXPIRED,
+    REASON_TARGET_EXCEEDED,
+    REASON_TRANSACTION_INVALID,
+    REASON_HEADER_TIME,
+    REASON_BLOCK_MISMATCH,
+    REASON_TAMPERED,
+    REASON_HASH_WRONG,
+    REASON_WALLET_OUTDATED,
+    REASON_CPID_INVALID,
+    REASON_CPID_ILLEGAL,
+};
+const char *reason_name(enum reason reason);
+
+enum share_state {
+    SHARE_OPEN,     /* not judged yet */
+    SHARE_ACCEPTED, /* to be recorded as a share */
+    SHARE_REJECTED, /* to be recorded with REASON and DETAIL */
+    SHARE_PARKED,   /* cannot be judged yet: its parent block may still arrive */
+    SHARE_CREDITED, /* a former delivery of the same message is recorded as a share */
+    SHARE_REFUSED,  /* a former delivery of the same message is recorded as rejected */
+};
+
+/* Could this solution be a block of the chain, and what became of it? */
+enum candidate_state {
+    CANDIDATE_UNSEEN,  /* not looked at yet */
+    CANDIDATE_NONE,    /* it is none */
+    CANDIDATE_WAITING, /* it is one, and no wallet has answered yet */
+    CANDIDATE_ORPHAN,  /* no wallet that answered knows its parent; it may still arrive */
+    CANDIDATE_ON_CHAIN,
+    CANDIDATE_SIDE_CHAIN,
+    CANDIDATE_REFUSED,
+};
+
+/* What the database knows of the work that the solution names. */
+struct work {
+    bool found; /* in the solution's network */
+    uint64_t worker_id;
+    struct uuid miner_id;
+    bool miner_disabled;
+    struct u256 target;
+    int64_t created_us;
+};
+
+struct share {
+    const struct solution_message *msg;
+    bool redelivered;
+
+    /* decoded by share_init() */
+    bool has_pow_hash, has_work_id, has_header;
+    struct u256 pow_hash; /* as claimed */
+    struct uuid work_id;
+    uint8_t header_bytes[HEADER_SIZE];
+    struct header header;
+    uint32_t day; /* header time / 86400 */
+
+    /* from the database */
+    struct work work;
+    bool known; /* another message with this hash is credited */
+
+    bool received_set;
+    int64_t received_us; /* see received.h */
+    struct u256 target;  /* the harder of the work's and the network's limit */
+
+    /* decoded by share_decode_block() */
+    uint8_t *block_bytes; /* block, then transaction */
+    enum parse_result block_result, transaction_result;
+    struct block block;    /* valid when block_result is PARSE_OK */
+    struct tx transaction; /* valid when transaction_result is PARSE_OK */
+    bool has_true_hash;    /* TRUE_HASH was computed */
+    struct u256 true_hash; /* proof of work of the header */
+    enum candidate_state candidate;
+    char answer[ANSWER_MAX + 1]; /* the wallet's words to the candidate */
+
+    bool may_park;   /* set by the caller: chain_check() may park it when a wallet fails on it */
+    bool may_wait;   /* set by the caller: chain_check() may park it until its parent is known */
+    bool unanswered; /* it is parked because a wallet failed on it */
+    enum share_state state;
+    enum reason reason;
+    char detail[DETAIL_MAX + 1];
+};
+
+/* MSG must outlive S. Nothing in the message can make it fail. */
+void share_init(struct share *s, const struct solution_message *msg, bool redelivered);
+void share_clear(struct share *s);
+
+/* Decodes block_hex and transaction_hex once; looks at the results in S. */
+void share_decode_block(struct share *s);
+
+/* Refuses S. The detail is for people: printable ASCII, cut at DETAIL_MAX. */
+void share_reject(struct share *s, enum reason reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Copies TEXT to OUT (SIZE bytes) as printable ASCII, '?' for the rest, cut to fit. */
+void printable_copy(char *out, size_t size, const char *text);
+
+/* The rules that hold for every chain, on an open share with its work looked up and its received
+ * time set. True when S is still open. */
+bool share_check(struct share *s, const struct backend_network *net);
+
+/* Orders by network-wide identity (pow_hash, day); 0 for two claims of the same share. */
+int share_cmp_key(const struct share *a, const struct share *b);
+
+#endif

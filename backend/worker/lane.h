@@ -1,0 +1,29 @@
+/*
+ * A lane: one network's way from its queue to the database, in a thread of its own with its own
+ * connections, so that a wallet that is away holds up no other network.
+ */
+#ifndef PENSTOCK_BACKEND_WORKER_LANE_H
+#define PENSTOCK_BACKEND_WORKER_LANE_H
+
+#include "backend/conf/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lane;
+
+/* Reads password files; connects to nothing. NULL, with a reason in ERR. */
+struct lane *lane_open(const struct backend_conf *conf, const struct backend_network *net,
+                       char *err, size_t err_size);
+void lane_close(struct lane **l);
+
+void lane_start(struct lane *l);
+/* Asks the thread to finish its batch and end; from any thread. */
+void lane_stop(struct lane *l);
+void lane_join(struct lane *l);
+
+/* Monotonic time at which the thread last showed that it runs; from any thread. */
+int64_t lane_alive_ms(const struct lane *l);
+
+#endif
