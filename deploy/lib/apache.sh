@@ -1,0 +1,29 @@
+# Part apache: HTTPS and HTTP on loopback, with the frontend's FastCGI programs. Sourced, never run.
+
+prepare_apache() {
+    local conf=$STATE/conf site id=${TIER_UID[frontend]} log
+    site=("SERVER_ROOT=$STATE/apache" "RUN=$STATE/run/frontend" "LOG=$STATE/log/apache-error.log" "REFUSED_LOG=$STATE/log/apache-refused.log"
+        "HTTPS_PORT=$PORT_HTTPS" "HTTP_PORT=$PORT_HTTP" "CERT=$STATE/tls/server.pem"
+        "KEY=$STATE/secret/frontend/tls.key" "USER=$id" "GROUP=$id" "FRONTEND=$STATE/bin/penstock-frontend"
+        "FRONTEND_CONF=$conf/frontend.conf" "SITE_CONF=$conf/apache-site.conf"
+        "REQUEST_BOUND=$conf/request-bound.lua")
+    write_file "$conf/request-bound.lua" <"$ROOT/deploy/apache/request-bound.lua"
+    render "$ROOT/deploy/apache/site.conf.in" "${site[@]}" | write_file "$conf/apache-site.conf"
+    render "$ROOT/deploy/apache/httpd.conf.in" "${site[@]}" | write_file "$conf/httpd.conf"
+    touch "$STATE/log/apache-error.log" "$STATE/log/apache-refused.log"
+    chown "$id" "$STATE/log/apache-error.log" "$STATE/log/apache-refused.log"
+    as frontend /usr/sbin/apache2 -t -f "$conf/httpd.conf"
+}
+
+launch_apache() { launch "$1" frontend -- /usr/sbin/apache2 -f "$STATE/conf/httpd.conf" -DFOREGROUND; }
+
+# mod_fcgid starts programs on demand and sleeps a second when it has none free: warm it up.
+ready_apache() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$PORT_HTTPS") 2>/dev/null && warm_up
+}
+warm_up() { "$ROOT/deploy/apache/warm-up" "https://127.0.0.1:$PORT_HTTPS" "$STATE/tls/ca.pem" "$FRONTEND_PROCESSES"; }
+
+reload_apache() {
+    kill -USR1 "$(pid_of "$1")"
+    poll 60 warm_up
+}

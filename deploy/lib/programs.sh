@@ -1,0 +1,119 @@
+# The pool's own programs: their configuration files, the supervised parts worker-1, worker-2 and
+# demo-miner. Sourced, never run.
+
+SHARE_TARGET=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff # easiest: shares come fast
+FRONTEND_PROCESSES=96
+declare -A NETWORK_ALIASES=([litecoin]=regtest [litecoin-b]='')
+declare -A FOREIGN_WALLET=() # network -> URL,USER,PASSWORD_FILE of `up --wallet`
+
+# servers TIER: the sections that name the servers and TIER's accounts on them.
+database_section() {
+    printf '[database]\nhosts = 127.0.0.1\nport = %s\nname = %s\nuser = penstock_%s\n' \
+        "$PORT_MARIADB" "$DB_NAME" "$1"
+    printf 'password_file = %s\n' "$STATE/secret/$1/database.password"
+}
+
+broker_section() {
+    printf '[broker]\nhosts = 127.0.0.1\nport = %s\nvhost = /penstock\nuser = penstock_%s\n' \
+        "$PORT_AMQP" "$1"
+    printf 'password_file = %s\n' "$STATE/secret/$1/broker.password"
+}
+
+# Miners wait for a frontend, so it keeps the short time-outs that are the default; nobody waits for
+# the backend or an administrator.
+database_patience() { printf 'connect_timeout_ms = 2000\nquery_timeout_ms = %s\n' "$1"; }
+broker_patience() { printf 'connect_timeout_ms = 2000\nconfirm_timeout_ms = 10000\n'; }
+
+network_section() {
+    printf '[network %s]\naliases = %s\npool_address = %s\n' \
+        "$1" "${NETWORK_ALIASES[$1]}" "$(labelled_address pool pool "$1")"
+    printf 'p2pkh_versions = 111\np2sh_versions = 58 196\nbech32_prefix = rltc\n'
+}
+
+backend_network() {
+    network_section "$1"
+    printf 'family = bitcoin\nalgorithm = scrypt\nhalving_interval = 150\nshare_target_limit = %s\n' \
+        "$SHARE_TARGET"
+}
+
+# wallet_of NETWORK: its wallet's URL, user and password file, on three lines.
+wallet_of() {
+    local url=http://127.0.0.1:$PORT_WALLET_RPC/wallet/pool user=$RPC_USER
+    local file=$STATE/secret/backend/wallet.password
+    if [[ ${FOREIGN_WALLET[$1]:-} ]]; then
+        IFS=, read -r url user file <<<"${FOREIGN_WALLET[$1]}"
+        file=$STATE/secret/backend/wallet-$1.password
+    fi
+    printf '%s\n' "$url" "$user" "$file"
+}
+
+wallet_sections() {
+    local network wallet
+    for network in "${NETWORKS[@]}"; do
+        mapfile -t wallet < <(wallet_of "$network")
+        printf '[wallet %s]\nnetworks = %s\nurl = %s\nuser = %s\npassword_file = %s\n' \
+            "$network" "$network" "${wallet[@]}"
+    done
+}
+
+copy_foreign_passwords() {
+    local network
+    for network in "${!FOREIGN_WALLET[@]}"; do
+        write_file "$STATE/secret/backend/wallet-$network.password" "${TIER_UID[backend]}" 400 \
+            <"${FOREIGN_WALLET[$network]##*,}"
+    done
+}
+
+prepare_configuration() {
+    local network conf=$STATE/conf
+    copy_foreign_passwords
+    {
+        database_section frontend
+        broker_section frontend
+        printf '[frontend]\nhealth_file = %s\n' "$STATE/run/frontend/health"
+        printf '[limits]\nexempt = 127.0.0.0/8 ::1\n'
+        for network in "${NETWORKS[@]}"; do
+            network_section "$network"
+            printf 'share_target = %s\n' "$SHARE_TARGET"
+        done
+    } | write_file "$conf/frontend.conf"
+    {
+        database_section backend
+        database_patience 10000
+        broker_section backend
+        broker_patience
+        printf '[worker]\narchive_dir = %s\n' "$STATE/archive"
+        for network in "${NETWORKS[@]}"; do
+            backend_network "$network"
+        done
+        wallet_sections
+    } | write_file "$conf/backend.conf"
+    check_configuration frontend penstock-frontend frontend
+    check_configuration backend penstock-worker backend
+}
+
+# The administrator's, for migrations: written before there is a wallet.
+prepare_admin() {
+    {
+        database_section admin
+        database_patience 600000
+    } | write_file "$STATE/conf/admin.conf" root 600
+}
+
+# check_configuration TIER PROGRAM NAME
+check_configuration() { as "$1" "$STATE/bin/$2" --config "$STATE/conf/$3.conf" --check-config; }
+
+launch_worker() {
+    launch "$1" backend -- "$STATE/bin/penstock-worker" --config "$STATE/conf/backend.conf"
+}
+ready_worker() { running "$1"; }
+reload_worker() { kill -HUP "$(pid_of "$1")"; }
+
+# A share every half second, a block every 30 s at most: the subsidy halves every 150 blocks.
+launch_miner() {
+    launch "$1" miner -- "$STATE/bin/tools/action-miner" --url "https://127.0.0.1:$PORT_HTTPS" \
+        --ca "$STATE/tls/ca.pem" --network litecoin --miner "$(labelled_address miner miner payout)/demo" \
+        --node-url "http://127.0.0.1:$PORT_MINER_RPC/wallet/miner" --node-user "$RPC_USER" \
+        --node-password-file "$STATE/secret/miner/wallet.password" --interval-ms 500 --block-every 30
+}
+ready_miner() { running "$1"; }
