@@ -1,0 +1,61 @@
+#!/usr/bin/python3
+"""Holds the worker's sources to the rule of common/base/fault.h: in every function, each call that
+touches the broker, the database, a wallet or the archive has a fault point of its own.
+
+    tests/chaos/points.py            prints functions that have too few; exit status 1 if any has
+    tests/chaos/points.py WORKER     lists the points of this program, built with FAULTS=1
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDERS = ("backend/worker", "backend/share", "backend/chain")
+# The last line: functions of the worker itself that make one such call and leave the point to
+# their callers.
+TOUCHING = ("db_exec db_exec_many db_query db_transact broker_ping broker_receive broker_ack"
+            " broker_dead_letter rpc_perform rpc_batch write fdatasync fsync rename posix_spawnp"
+            " keys_query insert_all").split()
+CALL = re.compile(r"\b(?:%s)\(" % "|".join(TOUCHING))
+POINT = re.compile(r'\bFAULT_POINT\("([a-z_.]+)"\)')
+FUNCTION = re.compile(r"^\w[^;{}]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.M | re.S)
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+
+
+def functions():
+    """(file, name, body) of all functions of the worker."""
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).glob("*.c")):
+            text = COMMENT.sub("", path.read_text(encoding="utf-8"))
+            for match in FUNCTION.finditer(text):
+                yield path.relative_to(ROOT), match[1], match[2]
+
+
+def uncovered():
+    """Functions with more calls than points, as lines of text."""
+    found = []
+    for path, name, body in functions():
+        calls, points = len(CALL.findall(body)), len(POINT.findall(body))
+        if name not in TOUCHING and points < calls:
+            found.append(f"{path}: {name}(): {calls} calls, {points} fault points")
+    return found
+
+
+def in_sources():
+    return [point for _, _, body in functions() for point in POINT.findall(body)]
+
+
+def in_program(program):
+    """The points of a program, in the order of its sources."""
+    done = subprocess.run([program], env=dict(os.environ, PENSTOCK_FAULT="list"), check=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    return done.stdout.split()
+
+
+if __name__ == "__main__":
+    LINES = in_program(sys.argv[1]) if sys.argv[1:] else uncovered()
+    print("\n".join(LINES))
+    sys.exit(bool(LINES) and not sys.argv[1:])

@@ -1,0 +1,98 @@
+/* frontend.conf: what is refused beyond the range of single settings, and with which words. */
+#include "frontend/conf/settings.h"
+
+#include "common/message/solution.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SERVERS                                                                                    \
+    "[database]\nhosts = h\nuser = u\npassword_file = /p\n"                                        \
+    "[broker]\nhosts = h\nuser = u\npassword_file = /p\n"
+/* BIP 173's address of 20 bytes */
+#define ADDRESS  "pool_address = BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4\nbech32_prefix = bc\n"
+#define ONE      SERVERS "[network one]\n" ADDRESS
+#define TARGET_0 "share_target = 0000000000000000000000000000000000000000000000000000000000000000\n"
+
+static struct frontend_conf *load(const char *text, char err[512])
+{
+    char path[] = "/tmp/test_frontend_conf.XXXXXX";
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    err[0] = '\0';
+    struct frontend_conf *conf = conf_load(&frontend_schema, path, err, 512);
+    unlink(path);
+    return conf;
+}
+
+static void refused(const char *text, const char *word, const char *other_word)
+{
+    char err[512];
+
+    assert_null(load(text, err));
+    if (!strstr(err, word) || !strstr(err, other_word))
+        fail_msg("'%s' does not name '%s' and '%s'", err, word, other_word);
+}
+
+static void test_defaults(void **state)
+{
+    char err[512];
+    struct frontend_conf *conf = load(ONE "aliases = main x\n", err);
+
+    (void)state;
+    assert_string_equal(err, "");
+    assert_non_null(conf);
+    const struct frontend_network *net = conf->networks.item;
+    assert_int_equal(conf->networks.n, 1);
+    assert_string_equal(net->base.label, "one");
+    assert_string_equal(net->share_target,
+                        "0000011110000000000000000000000000000000000000000000000000000000");
+    assert_int_equal(conf->frontend.body_max_bytes, SOLUTION_MAX_BODY);
+    assert_int_equal(conf->frontend.probe_interval_ms, 250);
+    /* A miner is to be answered within a second, whatever hangs. */
+    assert_in_range(conf->database.connect_timeout_ms, 50, 900);
+    assert_in_range(conf->database.query_timeout_ms, 50, 900);
+    assert_in_range(conf->broker.confirm_timeout_ms, 50, 900);
+    conf_free(&frontend_schema, conf);
+}
+
+static void test_networks(void **state)
+{
+    (void)state;
+    refused(SERVERS, "no [network NAME]", "add one");
+    refused(ONE TARGET_0, "[network one]", "share_target");
+    refused(SERVERS "[network one]\nbech32_prefix = bc\npool_address = nonsense\n", "pool_address",
+            "one");
+    refused(ONE "aliases = a b\n[network two]\n" ADDRESS "aliases = b\n", "'b'", "[network one]");
+    refused(ONE "[network two]\n" ADDRESS "aliases = one\n", "'one'", "[network two]");
+    refused(ONE "aliases = two\n[network two]\n" ADDRESS, "'two'", "[network one]");
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    refused(ONE "[frontend]\nbody_max_bytes = 9437185\n", "body_max_bytes", "9437184");
+    refused(ONE "[frontend]\nhealth_file = relative\n", "health_file", "/");
+    refused(ONE "[frontend]\nprobe_interval_ms = 1\n", "probe_interval_ms", "20");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_bounds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
