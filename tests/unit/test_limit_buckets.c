@@ -185,7 +185,9 @@ static void test_long_debts_outlive_short_ones(void **state)
         snprintf(key, sizeof key, "day %d", i);
         kept += !take(key, &day, 10000001);
     }
-    assert_int_equal(kept, 1000);
+    /* A key of the million has the bucket of one of the thousand in one run of 70, and settles its
+     * debt at the lower rate; more than two do so in one of 10^6. */
+    assert_in_range(kept, 998, 1000);
 }
 
 static void test_the_file(void **state)
