@@ -89,6 +89,6 @@ install-data: install-doc install-sql
 
 # Accounts and grants for the DBA, migrations for penstockctl: both tiers look at the same files.
 install-sql:
-	$(call put,644,$(DATADIR)/sql,sql/README.md sql/users.sql sql/grants.sql)
+	$(call put,644,$(DATADIR)/sql,sql/README.md sql/users.sql sql/ledger.sql sql/grants.sql)
 	$(call put,755,$(DATADIR)/sql,sql/create-users)
 	$(call put,644,$(DATADIR)/sql/migrations,sql/migrations/*.sql)

@@ -2,6 +2,7 @@
 --
 -- Run by the DBA as root after `penstockctl migrate` (rights on a table need the table):
 --
+--     mariadb penstock < sql/ledger.sql      (the procedures that some of these rights are for)
 --     mariadb < sql/grants.sql
 --
 -- Repeatable: it starts by taking everything away. It takes effect on connections that are open, so
@@ -65,8 +66,37 @@ GRANT SELECT, INSERT, UPDATE ON penstock.rejected_stats TO penstock_backend_righ
 GRANT SELECT, INSERT ON penstock.tip TO penstock_backend_rights;
 -- blocks handed to the wallets, and what they said; an answer may come later or change
 GRANT SELECT, INSERT, UPDATE (outcome, answer) ON penstock.block_candidate TO penstock_backend_rights;
--- blocks of the chain
-GRANT SELECT, INSERT ON penstock.block TO penstock_backend_rights;
+-- blocks of the chain: stored, assigned, shared out, orphaned
+GRANT SELECT, INSERT, UPDATE (status, epoch, cut_at, assigned_at, finished_at, finder_id, note) ON penstock.block
+    TO penstock_backend_rights;
+-- how far each worker thread has got (ON DUPLICATE KEY UPDATE, see above)
+GRANT SELECT, INSERT, UPDATE ON penstock.lane_progress TO penstock_backend_rights;
+
+-- how a block was split: never changes
+GRANT SELECT, INSERT ON penstock.block_split TO penstock_backend_rights;
+GRANT SELECT, INSERT ON penstock.block_credit TO penstock_backend_rights;
+-- the ledger is read, and written by its procedure alone
+GRANT SELECT ON penstock.account TO penstock_backend_rights;
+GRANT SELECT ON penstock.journal TO penstock_backend_rights;
+GRANT SELECT ON penstock.entry TO penstock_backend_rights;
+GRANT EXECUTE ON PROCEDURE penstock.post_journal TO penstock_backend_rights;
+GRANT EXECUTE ON PROCEDURE penstock.correct_balance TO penstock_backend_rights;
+-- payouts: to whom, how much and which bytes never changes, except that an intent learns its txid and fee
+GRANT SELECT, INSERT, UPDATE (status, txid, fee, confirmations, attempts, attempted_at, answer, sent_at, confirmed_at)
+    ON penstock.payout TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE (received) ON penstock.payout_item TO penstock_backend_rights;
+-- frozen and thawed by adding a row
+GRANT SELECT, INSERT ON penstock.payout_freeze TO penstock_backend_rights;
+-- the operator's settings of a miner (ON DUPLICATE KEY UPDATE)
+GRANT SELECT, INSERT, UPDATE ON penstock.miner_setting TO penstock_backend_rights;
+
+-- scheduled tasks: the lock, the history, what they sum up
+GRANT SELECT, INSERT, UPDATE (holder) ON penstock.task_lock TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE (ended_at, outcome, detail) ON penstock.task_run TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.miner_rating TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.share_stats_hour TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.network_stats TO penstock_backend_rights;
+GRANT SELECT, INSERT ON penstock.audit_run TO penstock_backend_rights;
 
 -- the daily partitions of share and rejected, without the right to alter tables
 GRANT EXECUTE ON PROCEDURE penstock.partition_days TO penstock_backend_rights;

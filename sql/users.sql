@@ -33,8 +33,12 @@ CREATE USER IF NOT EXISTS 'penstock_admin'@'@HOST@' IDENTIFIED BY PASSWORD '@ADM
 ALTER USER 'penstock_admin'@'@HOST@' IDENTIFIED BY PASSWORD '@ADMIN@' REQUIRE @TLS@;
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'penstock_admin'@'@HOST@';
 -- tables and partitions: CREATE, ALTER, INDEX, REFERENCES (foreign keys); DROP for REORGANIZE PARTITION
--- SELECT, INSERT, UPDATE: schema_version, moving rows between partitions, what the views read, and
--- migrations that fill new columns. No DELETE.
-GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, SELECT, INSERT, UPDATE ON penstock.* TO 'penstock_admin'@'@HOST@';
+-- and for partitions whose time has come; SELECT for what the views read
+GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, SELECT ON penstock.* TO 'penstock_admin'@'@HOST@';
+-- Rows only where it must: the migrations' own table, and those whose partitions it moves. So it has no
+-- way to write the ledger. (CREATE is named because the tables need not exist yet.)
+GRANT CREATE, INSERT, UPDATE ON penstock.schema_version TO 'penstock_admin'@'@HOST@';
+GRANT CREATE, INSERT ON penstock.share TO 'penstock_admin'@'@HOST@';
+GRANT CREATE, INSERT ON penstock.rejected TO 'penstock_admin'@'@HOST@';
 -- views and procedures, replacing included
 GRANT CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EXECUTE ON penstock.* TO 'penstock_admin'@'@HOST@';

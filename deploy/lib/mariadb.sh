@@ -33,6 +33,7 @@ prepare_schema() {
         --backend-password-file "$STATE/secret/backend/database.password" \
         --admin-password-file "$STATE/secret/admin/database.password" --host 127.0.0.1 | sql_root
     "$ctl" --config "$STATE/conf/admin.conf" migrate --migrations "$ROOT/sql/migrations"
+    sql_root "$DB_NAME" <"$ROOT/sql/ledger.sql"
     sql_root "$DB_NAME" <"$ROOT/sql/grants.sql"
     as backend "$ctl" --config "$STATE/conf/backend.conf" partitions
 }

@@ -339,6 +339,7 @@ class InstalledPool:
         run("mariadb", "--no-defaults", "--user=root", f"--socket={self.mariadb.socket}",
             input=users, check=True)
         assert self.migrate().returncode == 0
+        self.mariadb.script((sql / "ledger.sql").read_text(encoding="utf-8"))
         self.mariadb.script((sql / "grants.sql").read_text(encoding="utf-8"))
         assert self.penstockctl("partitions").returncode == 0
 

@@ -103,7 +103,8 @@ def test_one_tier_after_the_other(pool, release, rpc):
     # the schema, while everything old goes on
     done = pool.migrate()
     assert done.returncode == 0 and re.search(rf"{LEVEL + 1:04} +later +applied", done.stdout)
-    pool.mariadb.script((source / "sql/grants.sql").read_text(encoding="utf-8"))
+    for name in ("ledger", "grants"):
+        pool.mariadb.script((source / f"sql/{name}.sql").read_text(encoding="utf-8"))
     miner.works()
 
     # workers, one after the other
@@ -150,7 +151,8 @@ def test_programs_that_are_not_admitted_refuse(pool, release, rpc):
 
     for tier in ("backend", "frontend"):
         put(pool, tier, source, build)
-    pool.mariadb.script((source / "sql/grants.sql").read_text(encoding="utf-8"))
+    for name in ("ledger", "grants"):
+        pool.mariadb.script((source / f"sql/{name}.sql").read_text(encoding="utf-8"))
     pool.start_worker("latest").await_log("worker.started")
     apache.reload()
     miner.works()
