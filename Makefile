@@ -32,7 +32,7 @@ BACKEND  := $(call lib_objects,backend)
 TOOLLIB  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/tools/lib/*.c))
 ARCHIVE   = $(BUILD)/lib$(1).a
 
-PROGRAMS := $(BUILD)/penstock-frontend $(BUILD)/penstock-worker $(BUILD)/penstockctl
+PROGRAMS := $(BUILD)/penstock-frontend $(BUILD)/penstock-worker $(BUILD)/penstock-task $(BUILD)/penstockctl
 TOOLS    := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 ITESTS   := $(patsubst tests/integration/%.c,$(BUILD)/integration/%,$(wildcard tests/integration/*.c))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -54,6 +54,9 @@ $(BUILD)/penstock-frontend: $(BUILD)/frontend/fcgi/main.o $(call ARCHIVE,fronten
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common) $(LIBS_frontend)
 
 $(BUILD)/penstock-worker: $(BUILD)/backend/worker/main.o $(call ARCHIVE,backend) $(call ARCHIVE,common)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common) $(LIBS_backend)
+
+$(BUILD)/penstock-task: $(BUILD)/backend/task/main.o $(call ARCHIVE,backend) $(call ARCHIVE,common)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common) $(LIBS_backend)
 
 $(BUILD)/penstockctl: $(BUILD)/backend/ctl/main.o $(call ARCHIVE,backend) $(call ARCHIVE,common)

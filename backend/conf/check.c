@@ -50,6 +50,54 @@ static char *check_former(const struct backend_network *net, const struct addres
     return NULL;
 }
 
+/* Amounts that contradict each other. */
+static char *check_payouts(const struct backend_network *net)
+{
+    const char *label = net->base.label;
+    long long run = net->payout_max_per_run, day = net->payout_max_per_day;
+    long long least = net->minimum_payout;
+
+    if (net->payout_fee_payer == FEE_FROM_RECEIVER && net->payout_fee_max >= least)
+        return mem_sprintf("[network %s] minimum_payout: %lld does not exceed payout_fee_max %lld, "
+                           "which a receiver may have to bear; raise it",
+                           label, least, (long long)net->payout_fee_max);
+    if (run != 0 && run < least)
+        return mem_sprintf("[network %s] payout_max_per_run: %lld is less than minimum_payout "
+                           "%lld, so nobody would be paid; raise it",
+                           label, run, least);
+    if (day != 0 && day < (run != 0 ? run : least))
+        return mem_sprintf("[network %s] payout_max_per_day: %lld is less than %s %lld; raise it",
+                           label, day, run != 0 ? "payout_max_per_run" : "minimum_payout",
+                           run != 0 ? run : least);
+    return NULL;
+}
+
+static char *check_sweep(const struct backend_network *net, const struct address_rules *rules)
+{
+    const char *label = net->base.label, *to = net->sweep_address;
+
+    if (net->hot_wallet_max != 0 && *to == '\0')
+        return mem_sprintf("[network %s] sweep_address: needed for hot_wallet_max; give one of "
+                           "your own",
+                           label);
+    if (*to != '\0' && !address_to_script(rules, to, strlen(to), NULL))
+        return mem_sprintf("[network %s] sweep_address: '%s' is no address of this network; "
+                           "correct it",
+                           label, to);
+    if (strcmp(to, net->base.pool_address) == 0)
+        return mem_sprintf("[network %s] sweep_address: is the pool's own address; give one "
+                           "outside of its wallet",
+                           label);
+    return NULL;
+}
+
+static char *check_money(const struct backend_network *net, const struct address_rules *rules)
+{
+    char *wrong = check_payouts(net);
+
+    return wrong != NULL ? wrong : check_sweep(net, rules);
+}
+
 static bool has_wallet(const struct backend_conf *conf, const char *network)
 {
     for (size_t i = 0; i < conf->wallets.n; i++)
@@ -76,6 +124,8 @@ static char *check_network(const struct backend_conf *conf, size_t index)
     wrong = network_rules(&net->base, &rules);
     if (wrong == NULL)
         wrong = check_former(net, &rules);
+    if (wrong == NULL)
+        wrong = check_money(net, &rules);
     if (wrong == NULL && (net->family == FAMILY_BIBLEPAY) != (net->algorithm == POW_BIBLEHASH))
         wrong = mem_sprintf("[network %s] algorithm: family biblepay goes with algorithm "
                             "biblehash, and no other does; correct one of them",

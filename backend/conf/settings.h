@@ -1,4 +1,4 @@
-/* The backend's settings: penstock-worker and penstockctl read the same file. */
+/* The backend's settings: penstock-worker, penstock-task and penstockctl read the same file. */
 #ifndef PENSTOCK_BACKEND_CONF_SETTINGS_H
 #define PENSTOCK_BACKEND_CONF_SETTINGS_H
 
@@ -27,6 +27,26 @@ struct backend_network {
     int64_t header_time_back_s;
     int64_t header_time_ahead_s;
     int64_t unknown_parent_wait_ms;
+
+    /* money; amounts in base units, limits of 0: none */
+    int64_t first_height; /* 0: a little below the tip of the first run */
+    int64_t assign_wait_s;
+    int64_t scheme; /* enum payout_scheme */
+    int64_t fee_bp;
+    int64_t pplns_percent;
+    int64_t maturity_blocks;
+    int64_t maturity_s;
+    int64_t minimum_payout;
+    int64_t payout_fee_payer; /* enum payout_fee_payer */
+    int64_t payout_miners_max;
+    int64_t payout_interval_s;
+    int64_t payout_confirmations;
+    int64_t payout_max_per_run;
+    int64_t payout_max_per_day;
+    int64_t payout_fee_max;
+    int64_t payout_fee_rate; /* per 1000 virtual bytes; 0: the wallet's choice */
+    int64_t hot_wallet_max;
+    char *sweep_address; /* "": none */
 };
 
 /* [wallet NAME] */
@@ -39,13 +59,24 @@ struct wallet_conf {
     int64_t priority; /* lower is asked first */
     int64_t connect_timeout_ms;
     int64_t timeout_ms;
+    char *passphrase_file; /* "": the wallet is not encrypted */
 };
+
+/* How long what is no longer needed is kept. */
+struct task_conf {
+    int64_t share_keep_days;
+    int64_t archive_keep_days;
+    int64_t stats_keep_days;
+};
+
+#define WORK_KEEP_DAYS 2 /* beyond share_keep_days */
 
 struct backend_conf {
     struct log_conf log;
     struct db_conf database;
     struct broker_conf broker;
     struct worker_conf worker;
+    struct task_conf task;
     struct conf_list networks; /* struct backend_network */
     struct conf_list wallets;  /* struct wallet_conf */
 };
@@ -57,6 +88,11 @@ extern const char *const chain_family_names[];  /* NULL-terminated */
 extern const char *const pow_algorithm_names[]; /* NULL-terminated */
 #define FAMILY_BIBLEPAY 1                       /* indexes of these */
 #define POW_BIBLEHASH   2
+
+enum payout_scheme { SCHEME_PROP, SCHEME_PPLNS, SCHEME_SOLO };
+enum payout_fee_payer { FEE_FROM_RECEIVER, FEE_FROM_POOL };
+extern const char *const scheme_names[]; /* in the order of enum payout_scheme, NULL-terminated */
+extern const char *const fee_payer_names[]; /* of enum payout_fee_payer, likewise */
 
 /* schema.check of the above; public for its test. */
 char *backend_conf_check(const void *conf);
