@@ -12,29 +12,56 @@
 /* Made by the linker around the section. NOLINTNEXTLINE(bugprone-reserved-identifier) */
 extern struct fault_point *__start_fault_points[], *__stop_fault_points[];
 
+static const char *const kind_names[] = {[FAULT_DIE] = "die",
+                                         [FAULT_TIMEOUT] = "timeout",
+                                         [FAULT_TWICE] = "twice",
+                                         [FAULT_ERROR] = "error"};
+
 static const struct fault_point *chosen;
 static unsigned long chosen_passing;
+static enum fault_kind chosen_kind;
 
-static void list(void)
+static void list(bool calls_only)
 {
     for (struct fault_point **p = __start_fault_points; p != __stop_fault_points; p++)
-        puts((*p)->name);
+        if ((*p)->is_call || !calls_only)
+            puts((*p)->name);
     exit(EX_OK);
+}
+
+static const struct fault_point *point_named(const char *name, size_t len)
+{
+    for (struct fault_point **p = __start_fault_points; p != __stop_fault_points; p++)
+        if (strlen((*p)->name) == len && strncmp((*p)->name, name, len) == 0)
+            return *p;
+    return NULL;
+}
+
+static enum fault_kind kind_named(const char *name)
+{
+    for (enum fault_kind k = FAULT_DIE; k <= FAULT_ERROR; k++)
+        if (strcmp(kind_names[k], name) == 0)
+            return k;
+    return FAULT_NONE;
 }
 
 /* A name that does not exist would make a test that cannot fail. */
 static void choose(const char *order)
 {
-    const char *colon = strrchr(order, ':');
-    size_t len = colon != NULL ? (size_t)(colon - order) : 0;
+    const char *colon = strchr(order, ':');
+    char *end = NULL;
 
-    for (struct fault_point **p = __start_fault_points; p != __stop_fault_points; p++)
-        if (strlen((*p)->name) == len && strncmp((*p)->name, order, len) == 0)
-            chosen = *p;
-    chosen_passing = colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
-    if (chosen != NULL && chosen_passing > 0)
+    if (colon != NULL) {
+        chosen = point_named(order, (size_t)(colon - order));
+        chosen_passing = strtoul(colon + 1, &end, 10);
+        chosen_kind = *end == ':' ? kind_named(end + 1) : *end == '\0' ? FAULT_DIE : FAULT_NONE;
+    }
+    if (chosen != NULL && chosen_passing > 0 && chosen_kind != FAULT_NONE &&
+        (chosen->is_call || chosen_kind == FAULT_DIE))
         return;
-    fprintf(stderr, "PENSTOCK_FAULT=%s: no such point, or not NAME:N; PENSTOCK_FAULT=list\n",
+    fprintf(stderr,
+            "PENSTOCK_FAULT=%s: no such point, not NAME:N or NAME:N:KIND, or a kind that is for "
+            "calls; PENSTOCK_FAULT=list\n",
             order);
     exit(EX_USAGE);
 }
@@ -46,14 +73,21 @@ __attribute__((constructor)) static void read_order(void)
 
     if (order == NULL)
         return;
-    if (strcmp(order, "list") == 0)
-        list();
+    if (strcmp(order, "list") == 0 || strcmp(order, "list-calls") == 0)
+        list(order[4] != '\0');
     choose(order);
 }
 
-void fault_pass(struct fault_point *point)
+enum fault_kind fault_enter(struct fault_point *point)
 {
     if (point == chosen && atomic_fetch_add(&point->passed, 1) + 1 == chosen_passing)
+        return chosen_kind;
+    return FAULT_NONE;
+}
+
+void fault_leave(enum fault_kind kind)
+{
+    if (kind == FAULT_DIE)
         kill(getpid(), SIGKILL);
 }
 

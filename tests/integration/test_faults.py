@@ -90,14 +90,14 @@ def test_normal_programs_have_no_fault_points(env):
         path = pathlib.Path(env["PENSTOCK_BIN"], name)
         content = path.read_bytes()
         assert b"PENSTOCK_FAULT" not in content and b"fault_points" not in content
-        assert b"fault_pass" not in content
+        assert b"fault_enter" not in content
         assert not any(point.encode() + b"\0" in content for point in points.in_sources())
 
 
 def test_the_fault_build_has_them(program):
     """So that the search above would find them."""
     content = program.read_bytes()
-    assert b"PENSTOCK_FAULT" in content and b"fault_points" in content and b"fault_pass" in content
+    assert b"PENSTOCK_FAULT" in content and b"fault_points" in content and b"fault_enter" in content
     assert all(point.encode() + b"\0" in content for point in points.in_sources())
 
 
