@@ -21,8 +21,10 @@ GRANT SELECT (id, network) ON penstock.miner TO 'penstock_ledger'@'localhost';
 DELIMITER //
 
 -- Posts one event inside the caller's transaction. ENTRIES: a JSON array of [KIND, MINER-ID or "",
--- "AMOUNT"], an amount for each line. What it refuses (SQLSTATE 45000) leaves nothing behind once the
--- caller rolls back; (KIND, REF) that exists already is error 1062.
+-- "AMOUNT"], an amount for each line. What it refuses (SQLSTATE 45000) leaves nothing behind, even if the
+-- caller commits; a (KIND, REF) that exists already is error 1062. All lines enter the ledger by one
+-- statement: whoever interrupts the procedure (KILL QUERY) cannot leave some of them there without the
+-- others.
 CREATE OR REPLACE DEFINER = 'penstock_ledger'@'localhost' PROCEDURE post_journal(
     IN p_network VARCHAR(32) CHARACTER SET ascii, IN p_kind VARCHAR(24) CHARACTER SET ascii,
     IN p_ref VARCHAR(64) CHARACTER SET ascii, IN p_note VARCHAR(160), IN p_entries LONGTEXT)
@@ -30,9 +32,22 @@ CREATE OR REPLACE DEFINER = 'penstock_ledger'@'localhost' PROCEDURE post_journal
     MODIFIES SQL DATA
     COMMENT 'the only way to write the ledger'
 BEGIN
-    DECLARE v_journal, v_lines, v_bad BIGINT UNSIGNED;
+    DECLARE nobody CHAR(36) CHARACTER SET ascii DEFAULT '00000000-0000-0000-0000-000000000000';
+    DECLARE v_journal, v_lines, v_bad, v_known BIGINT UNSIGNED;
     DECLARE v_sum DECIMAL(40,0);
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        -- a deadlock has ended the transaction, and the savepoint with it
+        DECLARE CONTINUE HANDLER FOR 1305 BEGIN END;
+        ROLLBACK TO SAVEPOINT post_journal;
+        RESIGNAL;
+    END;
 
+    -- elsewhere each statement below would be a transaction of its own
+    IF NOT @@in_transaction THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: only inside a transaction';
+    END IF;
+    SAVEPOINT post_journal;
     IF COALESCE(p_network, '') = '' OR COALESCE(p_kind, '') = '' OR COALESCE(p_ref, '') = '' THEN
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: network, kind and ref are needed';
     END IF;
@@ -40,37 +55,63 @@ BEGIN
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: the entries are no JSON array';
     END IF;
 
-    SELECT COUNT(*), SUM(amount IS NULL OR amount NOT REGEXP '^-?[1-9][0-9]{0,18}$')
+    -- the kinds are those of account.kind, into which INSERT IGNORE would put anything
+    SELECT COUNT(*), SUM(amount IS NULL OR amount NOT REGEXP '^-?[1-9][0-9]{0,18}\\z'
+                         OR kind IS NULL OR miner IS NULL OR (kind = 'miner') <> (miner <> '')
+                         OR miner NOT REGEXP '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?\\z' -- one spelling
+                         OR kind NOT IN ('miner', 'pool_fee', 'unshared', 'in_flight', 'network_fee', 'immature',
+                                         'mature', 'cold', 'adjustment'))
       INTO v_lines, v_bad
-      FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (amount VARCHAR(24) PATH '$[2]' ERROR ON ERROR)) t;
+      FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (kind VARCHAR(16) CHARACTER SET ascii PATH '$[0]' ERROR ON ERROR,
+                                                 miner VARCHAR(36) CHARACTER SET ascii PATH '$[1]' ERROR ON ERROR,
+                                                 amount VARCHAR(24) CHARACTER SET ascii PATH '$[2]' ERROR ON ERROR)) t;
     IF v_lines < 2 OR v_bad > 0 THEN
-        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: needs two entries or more, each with a whole amount';
+        SIGNAL SQLSTATE '45000'
+           SET MESSAGE_TEXT = 'post_journal: two lines at least, each of a known kind, a miner or none, a whole amount';
     END IF;
-    SELECT SUM(CAST(amount AS DECIMAL(20,0))) INTO v_sum
-      FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (amount VARCHAR(24) PATH '$[2]' ERROR ON ERROR)) t;
-    IF v_sum <> 0 THEN
+    SELECT SUM(n), SUM(n NOT BETWEEN -9223372036854775807 AND 9223372036854775807) INTO v_sum, v_bad
+      FROM (SELECT CAST(amount AS DECIMAL(20,0)) AS n
+              FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (amount VARCHAR(24) PATH '$[2]')) t) numbers;
+    IF v_sum <> 0 OR v_bad > 0 THEN
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: the entries do not sum to zero';
     END IF;
 
     INSERT IGNORE INTO account (network, kind, miner_id)
-        SELECT DISTINCT p_network, t.kind, COALESCE(NULLIF(t.miner, ''), '00000000-0000-0000-0000-000000000000')
-          FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (kind VARCHAR(16) CHARACTER SET ascii PATH '$[0]' ERROR ON ERROR,
-                                                     miner VARCHAR(36) PATH '$[1]' ERROR ON ERROR)) t
-         WHERE t.kind <> 'miner'
-            OR EXISTS (SELECT 1 FROM miner m WHERE m.id = t.miner AND m.network = p_network);
+        SELECT DISTINCT p_network, t.kind, COALESCE(NULLIF(t.miner, ''), nobody)
+          FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (kind VARCHAR(16) CHARACTER SET ascii PATH '$[0]',
+                                                     miner VARCHAR(36) CHARACTER SET ascii PATH '$[1]')) t
+         WHERE (t.kind <> 'miner' OR EXISTS (SELECT 1 FROM miner m WHERE m.id = t.miner AND m.network = p_network))
+           AND NOT EXISTS (SELECT 1 FROM account a WHERE a.network = p_network AND a.kind = t.kind
+                              AND a.miner_id = COALESCE(NULLIF(t.miner, ''), nobody));
+    -- The CHECK of the table says the same; but no handler sees it fail in an UPDATE of joined tables.
+    SELECT SUM(t.n), SUM(a.balance + t.amount NOT BETWEEN IF(a.kind IN ('miner', 'unshared', 'in_flight'), 0,
+                                                             -9223372036854775807) AND 9223372036854775807)
+      INTO v_known, v_bad
+      FROM (SELECT kind, miner, COUNT(*) AS n, SUM(CAST(amount AS DECIMAL(20,0))) AS amount
+              FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (kind VARCHAR(16) CHARACTER SET ascii PATH '$[0]',
+                                                         miner VARCHAR(36) CHARACTER SET ascii PATH '$[1]',
+                                                         amount VARCHAR(24) CHARACTER SET ascii PATH '$[2]')) l
+             GROUP BY kind, miner) t
+      JOIN account a ON a.network = p_network AND a.kind = t.kind
+       AND a.miner_id = COALESCE(NULLIF(t.miner, ''), nobody)
+       FOR UPDATE;
+    IF COALESCE(v_known, 0) <> v_lines THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: a miner that does not exist, or of another network';
+    END IF;
+    IF v_bad > 0 THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: an account would fall below zero, or hold too much';
+    END IF;
+
     INSERT INTO journal (network, kind, ref, note) VALUES (p_network, p_kind, p_ref, COALESCE(p_note, ''));
     SET v_journal = LAST_INSERT_ID();
     INSERT INTO entry (journal_id, line, account_id, amount)
         SELECT v_journal, t.line, a.id, CAST(t.amount AS SIGNED)
           FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (line FOR ORDINALITY,
-                                                     kind VARCHAR(16) CHARACTER SET ascii PATH '$[0]' ERROR ON ERROR,
-                                                     miner VARCHAR(36) PATH '$[1]' ERROR ON ERROR,
-                                                     amount VARCHAR(24) PATH '$[2]' ERROR ON ERROR)) t
+                                                     kind VARCHAR(16) CHARACTER SET ascii PATH '$[0]',
+                                                     miner VARCHAR(36) CHARACTER SET ascii PATH '$[1]',
+                                                     amount VARCHAR(24) CHARACTER SET ascii PATH '$[2]')) t
           JOIN account a ON a.network = p_network AND a.kind = t.kind
-           AND a.miner_id = COALESCE(NULLIF(t.miner, ''), '00000000-0000-0000-0000-000000000000');
-    IF ROW_COUNT() <> v_lines THEN
-        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: an account of another network, or of no known kind or miner';
-    END IF;
+           AND a.miner_id = COALESCE(NULLIF(t.miner, ''), nobody);
     UPDATE account a JOIN (SELECT account_id, SUM(amount) AS amount FROM entry WHERE journal_id = v_journal
                             GROUP BY account_id) e ON e.account_id = a.id
        SET a.balance = a.balance + e.amount;
