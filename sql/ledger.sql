@@ -58,9 +58,9 @@ BEGIN
     -- the kinds are those of account.kind, into which INSERT IGNORE would put anything
     SELECT COUNT(*), SUM(amount IS NULL OR amount NOT REGEXP '^-?[1-9][0-9]{0,18}\\z'
                          OR kind IS NULL OR miner IS NULL OR (kind = 'miner') <> (miner <> '')
-                         OR miner NOT REGEXP '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?\\z' -- one spelling
-                         OR kind NOT IN ('miner', 'pool_fee', 'unshared', 'in_flight', 'network_fee', 'immature',
-                                         'mature', 'cold', 'adjustment'))
+                         OR miner COLLATE ascii_bin NOT REGEXP '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?\\z' -- one spelling
+                         OR kind COLLATE ascii_bin NOT IN ('miner', 'pool_fee', 'unshared', 'in_flight',
+                                                            'network_fee', 'immature', 'mature', 'cold', 'adjustment'))
       INTO v_lines, v_bad
       FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (kind VARCHAR(16) CHARACTER SET ascii PATH '$[0]' ERROR ON ERROR,
                                                  miner VARCHAR(36) CHARACTER SET ascii PATH '$[1]' ERROR ON ERROR,
