@@ -203,6 +203,7 @@ const struct chain_ops biblepay_ops = {
     .open = biblepay_open,
     .close = biblepay_close,
     .tip = biblepay_tip,
+    .block = biblepay_block,
     .check = biblepay_check,
     .submit = biblepay_submit,
 };

@@ -93,6 +93,12 @@ enum chain_result biblepay_ask_parent(struct chain *c, struct claim *claims, siz
 const char *biblepay_read_hash(struct chain *c, struct claim *claim, const json_t *reply);
 const char *biblepay_read_coinbase(struct chain *c, struct claim *claim, const json_t *reply);
 
+enum chain_result biblepay_block(struct chain *c, struct wallet *w, struct chain_block *ret);
+/* NULL, or what is wrong with the wallet's answer. For tests. */
+const char *biblepay_read_subsidy(const struct backend_network *net, const json_t *reply,
+                                  struct chain_block *ret);
+const char *biblepay_read_block(const json_t *reply, struct chain_block *ret);
+
 enum chain_result biblepay_check(struct chain *c, struct db *db, struct share **shares, size_t n);
 
 #endif

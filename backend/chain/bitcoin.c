@@ -23,21 +23,20 @@ static const char *bitcoin_open(struct chain *c)
 {
     const struct backend_network *net = c->net;
     struct bitcoin *b = mem_zalloc(sizeof(*b));
-    struct address_rules rules;
-    char *wrong = network_rules(&net->base, &rules);
+    char *wrong = network_rules(&net->base, &b->rules);
 
     assert(wrong == NULL); /* backend_conf_check() */
     b->pow = pow_by_name(pow_algorithm_names[net->algorithm]);
     assert(b->pow != NULL); /* a choice of the setting */
     b->scripts = mem_zalloc((1 + net->former_pool_addresses.n) * sizeof(struct pool_script));
-    add_script(b, &rules, net->base.pool_address, strlen(net->base.pool_address), INT64_MAX);
+    add_script(b, &b->rules, net->base.pool_address, strlen(net->base.pool_address), INT64_MAX);
     for (size_t i = 0; i < net->former_pool_addresses.n; i++) {
         const char *word = net->former_pool_addresses.word[i];
         int64_t until;
         size_t len;
 
         if (former_address_parse(word, &len, &until))
-            add_script(b, &rules, word, len, until);
+            add_script(b, &b->rules, word, len, until);
     }
     c->data = b;
     return NULL;
@@ -155,6 +154,7 @@ const struct chain_ops bitcoin_ops = {
     .close = bitcoin_close,
     .tip = bitcoin_tip,
     .next_bits = bitcoin_next_bits,
+    .block = bitcoin_block,
     .check = bitcoin_check,
     .submit = bitcoin_submit,
 };

@@ -16,6 +16,7 @@ struct pool_script {
 
 struct bitcoin {
     const struct pow_algorithm *pow;
+    struct address_rules rules;
     size_t scripts_n;
     struct pool_script *scripts;       /* the current address first */
     struct u256 recent[RECENT_BLOCKS]; /* blocks that are known to be on the chain */
@@ -40,6 +41,11 @@ void bitcoin_hash(const struct bitcoin *b, struct share **shares, size_t n);
  * result, when it did not answer; the error is in C. */
 bool bitcoin_block_header(struct chain *c, struct wallet *w, const struct u256 *hash,
                           bool *ret_found, int64_t *ret_height, int64_t *ret_confirmations);
+
+enum chain_result bitcoin_block(struct chain *c, struct wallet *w, struct chain_block *ret);
+/* Recipient and subsidy. False when the outputs exceed what can be. */
+bool bitcoin_read_coinbase(const struct bitcoin *b, const struct tx *coinbase,
+                           struct chain_block *ret);
 
 enum chain_result bitcoin_check(struct chain *c, struct db *db, struct share **shares, size_t n);
 enum chain_result bitcoin_submit(struct chain *c, struct share **shares, size_t n);

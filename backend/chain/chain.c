@@ -131,6 +131,7 @@ static enum chain_result choose_wallet(struct chain *c, struct tip *ret)
         log_info("wallet.chosen", LOG_STR("network", c->net->base.label),
                  LOG_STR("wallet", order[chosen]->conf->label));
     c->best = order[chosen];
+    c->height = tip[chosen].height;
     *ret = tip[chosen];
     return CHAIN_OK;
 }
@@ -147,17 +148,30 @@ void chain_tend(struct chain *c)
     }
 }
 
+/* Which wallet to believe also follows from the heights that the pool has seen. */
+static enum chain_result look(struct chain *c, struct db *db, struct tip *ret)
+{
+    enum db_result r = DB_OK;
+
+    if (!c->tips.loaded)
+        r = tips_load(&c->tips, db, c->net->base.label);
+    return r == DB_OK ? choose_wallet(c, ret) : hold_for_db(c, db, r);
+}
+
+enum chain_result chain_look(struct chain *c, struct db *db)
+{
+    struct tip tip;
+
+    return look(c, db, &tip);
+}
+
 enum chain_result chain_refresh(struct chain *c, struct db *db)
 {
     const char *network = c->net->base.label;
-    enum db_result r = DB_OK;
+    enum db_result r;
     struct tip tip;
 
-    if (!c->tips.loaded)
-        r = tips_load(&c->tips, db, network);
-    if (r != DB_OK)
-        return hold_for_db(c, db, r);
-    if (choose_wallet(c, &tip) != CHAIN_OK)
+    if (look(c, db, &tip) != CHAIN_OK)
         return CHAIN_HOLD;
     if (tips_find(&c->tips, &tip.hash) == NULL) {
         if (c->ops->next_bits != NULL)

@@ -28,6 +28,9 @@ const char *chain_error(const struct chain *c);
  * does not lag behind. Looks at its tip, and records in the database when it was first seen. */
 enum chain_result chain_refresh(struct chain *c, struct db *db);
 
+/* The same without recording anything, for those who only look. */
+enum chain_result chain_look(struct chain *c, struct db *db);
+
 /* Looks at wallets that are not in use, now and then: are they back, do they know a higher block?
  * For the time between batches; takes a second per silent wallet at most. */
 void chain_tend(struct chain *c);

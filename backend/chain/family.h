@@ -2,6 +2,7 @@
 #ifndef PENSTOCK_BACKEND_CHAIN_FAMILY_H
 #define PENSTOCK_BACKEND_CHAIN_FAMILY_H
 
+#include "backend/chain/blocks.h"
 #include "backend/chain/chain.h"
 #include "backend/chain/tips.h"
 #include "backend/chain/wallets.h"
@@ -21,6 +22,9 @@ struct chain_ops {
     /* Compact target that the block behind TIP must state, if it can be had; may be NULL. */
     void (*next_bits)(struct chain *c, struct tip *tip);
 
+    /* Fills in the rest of RET, whose height and hash are those of a block on W's chain. */
+    enum chain_result (*block)(struct chain *c, struct wallet *w, struct chain_block *ret);
+
     enum chain_result (*check)(struct chain *c, struct db *db, struct share **shares, size_t n);
     enum chain_result (*submit)(struct chain *c, struct share **shares, size_t n);
 };
@@ -29,7 +33,8 @@ struct chain {
     const struct chain_ops *ops;
     const struct backend_network *net;
     struct wallets *wallets;
-    struct wallet *best; /* the one that the last refresh chose */
+    struct wallet *best; /* the one that the last refresh or look chose */
+    int64_t height;      /* of its tip */
     struct tips tips;
     void *data; /* the family's own */
     char error[256];

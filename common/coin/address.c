@@ -85,6 +85,48 @@ bool address_to_script(const struct address_rules *rules, const char *text, size
     return true;
 }
 
+/* SCRIPT is HEAD, a hash and TAIL: its address with VERSION. */
+static bool base58_address(const uint8_t *script, size_t len, const uint8_t *head, size_t head_n,
+                           const uint8_t *tail, size_t tail_n, uint8_t version, char *out)
+{
+    uint8_t payload[1 + HASH160_LEN] = {version};
+    char text[BASE58_MAX_TEXT + 1];
+
+    if (len != head_n + HASH160_LEN + tail_n || memcmp(script, head, head_n) != 0 ||
+        memcmp(script + head_n + HASH160_LEN, tail, tail_n) != 0)
+        return false;
+    memcpy(payload + 1, script + head_n, HASH160_LEN);
+    if (!base58check_encode(payload, sizeof(payload), text) || strlen(text) > ADDRESS_MAX_TEXT)
+        return false;
+    memcpy(out, text, strlen(text) + 1);
+    return true;
+}
+
+static bool segwit_address(const struct address_rules *rules, const uint8_t *script, size_t len,
+                           char *out)
+{
+    unsigned version;
+
+    if (rules->hrp[0] == '\0' || len < 4 || script[1] != len - 2 ||
+        (script[0] != OP_0 && (script[0] < OP_1 || script[0] > OP_1 + 15)))
+        return false;
+    version = script[0] == OP_0 ? 0 : script[0] - OP_1 + 1u;
+    return !is_mweb_version(version) &&
+           segwit_encode(rules->hrp, version, script + 2, len - 2, out);
+}
+
+bool address_from_script(const struct address_rules *rules, const uint8_t *script, size_t len,
+                         char *out)
+{
+    return (rules->p2pkh_n > 0 &&
+            base58_address(script, len, p2pkh_head, sizeof(p2pkh_head), p2pkh_tail,
+                           sizeof(p2pkh_tail), rules->p2pkh[0], out)) ||
+           (rules->p2sh_n > 0 &&
+            base58_address(script, len, p2sh_head, sizeof(p2sh_head), p2sh_tail, sizeof(p2sh_tail),
+                           rules->p2sh[0], out)) ||
+           segwit_address(rules, script, len, out);
+}
+
 void address_canonical(const struct address_rules *rules, const char *text, size_t len, char *out)
 {
     struct script script;

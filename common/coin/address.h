@@ -30,6 +30,11 @@ struct script {
 bool address_to_script(const struct address_rules *rules, const char *text, size_t len,
                        struct script *ret);
 
+/* The address of SCRIPT, which has the first of the version bytes of its kind. False when it is of
+ * no kind that this chain has addresses for. OUT has ADDRESS_MAX_TEXT + 1 bytes. */
+bool address_from_script(const struct address_rules *rules, const uint8_t *script, size_t len,
+                         char *out);
+
 /* The one spelling under which an address is stored: bech32 in lower case, base58 as it is.
  * TEXT must be valid. OUT has ADDRESS_MAX_TEXT + 1 bytes. */
 void address_canonical(const struct address_rules *rules, const char *text, size_t len, char *out);
