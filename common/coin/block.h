@@ -46,7 +46,14 @@ struct tx {
     bool has_witness, is_hogex;
     bool is_coinbase;         /* one input, spending nothing */
     struct span coinbase_sig; /* scriptSig of input 0 when is_coinbase */
+    struct span input_bytes;  /* for tx_next_input() */
     struct span output_bytes; /* for tx_next_output() */
+};
+
+/* What an input spends. */
+struct tx_outpoint {
+    struct u256 txid; /* display order */
+    uint32_t index;
 };
 
 struct tx_output {
@@ -77,7 +84,8 @@ void header_parse(const uint8_t bytes[HEADER_SIZE], struct header *ret);
 enum parse_result tx_parse(const uint8_t *data, size_t len, struct tx *ret);
 enum parse_result tx_parse_form(enum tx_form form, const uint8_t *data, size_t len, struct tx *ret);
 
-/* Walks the outputs: start with POS = 0; false at the end. */
+/* Walk the inputs, the outputs: start with POS = 0; false at the end. */
+bool tx_next_input(const struct tx *tx, size_t *pos, struct tx_outpoint *ret);
 bool tx_next_output(const struct tx *tx, size_t *pos, struct tx_output *ret);
 
 /* Exactly LEN bytes. A block with trailing bytes is accepted only when they are an MWEB part and

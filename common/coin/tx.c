@@ -38,6 +38,7 @@ static void read_inputs(struct reader *r, struct tx *tx)
     tx->inputs = reader_count(r, TX_MAX_INPUTS, MIN_INPUT_SIZE);
     if (tx->inputs == 0 && !has_payload(tx)) /* which may be all there is (DIP 4) */
         reader_fail(r, PARSE_BAD);
+    tx->input_bytes.p = r->p;
     for (uint32_t i = 0; i < tx->inputs && r->result == PARSE_OK; i++) {
         const struct span outpoint = reader_bytes(r, OUTPOINT_SIZE);
         const struct span sig = reader_string(r);
@@ -48,6 +49,7 @@ static void read_inputs(struct reader *r, struct tx *tx)
             tx->coinbase_sig = sig;
         }
     }
+    tx->input_bytes.len = (size_t)(r->p - tx->input_bytes.p);
     if (tx->is_coinbase && tx->coinbase_sig.len > COINBASE_MAX_SIG)
         reader_fail(r, PARSE_OVERSIZE);
     if (tx->is_coinbase && tx->coinbase_sig.len < COINBASE_MIN_SIG)
@@ -142,6 +144,20 @@ enum parse_result tx_parse_form(enum tx_form form, const uint8_t *data, size_t l
     if (r.result == PARSE_OK)
         *ret = tx;
     return r.result;
+}
+
+bool tx_next_input(const struct tx *tx, size_t *pos, struct tx_outpoint *ret)
+{
+    struct reader r = {tx->input_bytes.p + *pos, tx->input_bytes.len - *pos, PARSE_OK, tx->form};
+
+    if (r.left == 0)
+        return false;
+    u256_reverse(reader_bytes(&r, 32).p, &ret->txid);
+    ret->index = reader_u32(&r);
+    reader_string(&r); /* the signature */
+    reader_u32(&r);    /* sequence */
+    *pos = tx->input_bytes.len - r.left;
+    return r.result == PARSE_OK;
 }
 
 bool tx_next_output(const struct tx *tx, size_t *pos, struct tx_output *ret)

@@ -45,6 +45,33 @@ static void assert_txid(const struct tx *tx, const char *want)
     assert_string_equal(text, want);
 }
 
+static void test_inputs_are_walked(void **state)
+{
+    static const char first[] = "0100000000000000000000000000000000000000000000000000000000000002"
+                                "07000000"
+                                "03aabbcc"
+                                "ffffffff";
+    char text[65], hex[512];
+    struct tx_outpoint out;
+    size_t pos = 0;
+    struct tx tx;
+
+    (void)state;
+    snprintf(hex, sizeof(hex), VERSION "02%s" INPUT "01" OUTPUT LOCK, first);
+    struct bytes b = bytes_from_hex(hex);
+    assert_int_equal(tx_parse(b.p, b.len, &tx), PARSE_OK);
+    assert_true(tx_next_input(&tx, &pos, &out));
+    u256_to_hex(&out.txid, text);
+    assert_string_equal(text, "0200000000000000000000000000000000000000000000000000000000000001");
+    assert_int_equal(out.index, 7);
+    assert_true(tx_next_input(&tx, &pos, &out));
+    u256_to_hex(&out.txid, text);
+    assert_string_equal(text, "0000000000000000000000000000000000000000000000000000000000000011");
+    assert_int_equal(out.index, UINT32_MAX);
+    assert_false(tx_next_input(&tx, &pos, &out));
+    free(b.p);
+}
+
 static void test_vectors(void **state)
 {
     const json_t *list = vectors_member(vectors_named(vectors, "blocks", "V5"), "transactions");
@@ -321,6 +348,7 @@ static void test_untouched(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_inputs_are_walked),
         cmocka_unit_test(test_vectors),       cmocka_unit_test(test_stripped),
         cmocka_unit_test(test_refused_forms), cmocka_unit_test(test_hostile_counts),
         cmocka_unit_test(test_coinbase),      cmocka_unit_test(test_height),
