@@ -1,0 +1,327 @@
+#include "backend/ledger/books.h"
+
+#include "common/base/buf.h"
+#include "common/base/fault.h"
+#include "common/base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRING(x)  STRING_(x)
+#define STRING_(x) #x
+#define LIMIT      " LIMIT " STRING(FINDINGS_PER_CHECK)
+
+/* What the journals of one block add up to, per block. A ref begins with the block's id. */
+#define OF_BLOCKS                                                                                  \
+    "(SELECT CAST(SUBSTRING_INDEX(j.ref, '.', 1) AS UNSIGNED) AS block_id,"                        \
+    " SUM(IF(a.kind = 'unshared', e.amount, 0)) AS unshared,"                                      \
+    " SUM(IF(a.kind = 'immature', e.amount, 0)) AS immature,"                                      \
+    " SUM(IF(a.kind = 'mature', e.amount, 0)) AS mature,"                                          \
+    " SUM(IF(a.kind = 'pool_fee', e.amount, 0)) AS fee,"                                           \
+    " SUM(IF(a.kind = 'miner', e.amount, 0)) AS miners"                                            \
+    " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"    \
+    " WHERE j.network = ? AND j.kind IN ('block-found', 'block-orphaned', 'share-out')"            \
+    " GROUP BY 1)"
+
+/* The same of payouts, whose id is the ref. */
+#define OF_PAYOUTS                                                                                 \
+    "(SELECT CAST(j.ref AS UUID) AS payout_id,"                                                    \
+    " SUM(IF(a.kind = 'in_flight', e.amount, 0)) AS in_flight,"                                    \
+    " SUM(IF(a.kind = 'mature', e.amount, 0)) AS mature,"                                          \
+    " SUM(IF(a.kind = 'cold', e.amount, 0)) AS cold,"                                              \
+    " SUM(IF(a.kind = 'network_fee', e.amount, 0)) AS fee,"                                        \
+    " SUM(IF(a.kind = 'miner', e.amount, 0)) AS miners"                                            \
+    " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"    \
+    " WHERE j.network = ? AND j.kind IN (" PAYOUT_KINDS ") GROUP BY 1)"
+#define PAYOUT_KINDS                                                                               \
+    "'payment', 'payment-fee', 'payment-confirmed', 'payment-cancelled', 'sweep',"                 \
+    " 'sweep-confirmed', 'sweep-cancelled'"
+
+/* A pool block's reward is unshared until it is split (finished_at), then the miners' and the
+ * pool's; of a lost block nothing is left. One that lost after it was split keeps its money. */
+#define IS_OPEN    "b.status IN ('open', 'assigned', 'processing') AND b.finished_at IS NULL"
+#define IS_SETTLED "b.finished_at IS NOT NULL AND b.status IN ('finished', 'orphaned')"
+
+struct check {
+    const char *name;
+    unsigned networks; /* how often the network is a parameter */
+    const char *sql;   /* one column, a difference per row, for people */
+};
+
+static const struct check checks[] = {
+    {"journal-sum", 1,
+     "SELECT CONCAT('journal ', j.id, ' (', j.kind, ' ', j.ref, '): ', COUNT(e.line),"
+     " ' entries that sum to ', COALESCE(SUM(e.amount), 0))"
+     " FROM journal j LEFT JOIN entry e ON e.journal_id = j.id WHERE j.network = ?"
+     " GROUP BY j.id HAVING COALESCE(SUM(e.amount), 0) <> 0 OR COUNT(e.line) < 2" LIMIT},
+
+    {"journal-network", 1,
+     "SELECT CONCAT('journal ', j.id, ' (', j.kind, ' ', j.ref, ') has an entry in account ', a.id,"
+     " ' of network ', a.network)"
+     " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"
+     " WHERE j.network = ? AND a.network <> j.network" LIMIT},
+
+    {"network-sum", 1,
+     "SELECT CONCAT('all accounts together: ', SUM(balance), ' instead of 0')"
+     " FROM account WHERE network = ? HAVING SUM(balance) <> 0"},
+
+    {"balance", 1,
+     "SELECT CONCAT('account ', a.id, ' (', a.kind, IF(a.kind = 'miner', CONCAT(' ', a.miner_id), "
+     "''),"
+     " '): balance ', a.balance, ', but its entries sum to ', COALESCE(s.amount, 0))"
+     " FROM account a LEFT JOIN (SELECT account_id, SUM(amount) AS amount FROM entry"
+     " GROUP BY account_id) s ON s.account_id = a.id"
+     " WHERE a.network = ? AND a.balance <> COALESCE(s.amount, 0)" LIMIT},
+
+    {"account-sign", 1,
+     "SELECT CONCAT('account ', a.id, ' (', a.kind, IF(a.kind = 'miner', CONCAT(' ', a.miner_id), "
+     "''),"
+     " '): its entries sum to ', s.amount,"
+     " IF(s.amount < 0, ': more was taken than was owed', ': more was spent than was earned'))"
+     " FROM account a JOIN (SELECT account_id, SUM(amount) AS amount FROM entry"
+     " GROUP BY account_id) s ON s.account_id = a.id WHERE a.network = ?"
+     " AND ((a.kind IN ('miner', 'unshared', 'in_flight') AND s.amount < 0)"
+     " OR (a.kind IN ('immature', 'mature', 'cold') AND s.amount > 0))" LIMIT},
+
+    {"block-books", 2,
+     "SELECT CONCAT('block ', b.height, ' (id ', b.id, ', ', b.status, ', subsidy ', b.subsidy,"
+     " '): the ledger has unshared ', COALESCE(t.unshared, 0), ', immature ', COALESCE(t.immature, "
+     "0),"
+     " ', mature ', COALESCE(t.mature, 0), ', credited ', COALESCE(t.fee + t.miners, 0))"
+     " FROM block b LEFT JOIN " OF_BLOCKS " t ON t.block_id = b.id"
+     " WHERE b.network = ? AND b.pool_block AND NOT ("
+     " COALESCE(t.unshared, 0) = IF(" IS_OPEN ", b.subsidy, 0)"
+     " AND COALESCE(t.immature, 0) = -CAST(IF(" IS_OPEN ", b.subsidy, 0) AS SIGNED)"
+     " AND COALESCE(t.mature, 0) = -CAST(IF(" IS_SETTLED ", b.subsidy, 0) AS SIGNED)"
+     " AND COALESCE(t.fee + t.miners, 0) = IF(" IS_SETTLED ", b.subsidy, 0))"
+     " ORDER BY b.height" LIMIT},
+
+    {"block-unknown", 1,
+     "SELECT CONCAT('the ledger has entries of block id ', t.block_id,"
+     " ', which is no block of the pool here')"
+     " FROM " OF_BLOCKS " t LEFT JOIN block b ON b.id = t.block_id"
+     " WHERE b.id IS NULL OR NOT b.pool_block" LIMIT},
+
+    {"split", 1,
+     "SELECT CONCAT('block ', b.height, ' (id ', b.id, ', ', b.status, '): subsidy ', b.subsidy,"
+     " ', split of ', s.subsidy, ' into fee ', s.fee, ' and credits ', COALESCE(c.amount, 0),"
+     " '; weight ', s.weight, ' of credits ', COALESCE(c.weight, 0))"
+     " FROM block_split s JOIN block b ON b.id = s.block_id LEFT JOIN (SELECT block_id,"
+     " SUM(amount) AS amount, SUM(weight) AS weight FROM block_credit GROUP BY block_id) c"
+     " ON c.block_id = s.block_id WHERE s.network = ?"
+     " AND (b.subsidy <> s.subsidy OR s.fee + COALESCE(c.amount, 0) <> s.subsidy"
+     " OR s.weight <> COALESCE(c.weight, 0) OR b.network <> s.network OR NOT b.pool_block"
+     " OR b.finished_at IS NULL)" LIMIT},
+
+    /* a block without shares has no split, or one without credits: all of it is the pool's */
+    {"split-fee", 2,
+     "SELECT CONCAT('block ', b.height, ' (id ', b.id, '): the split gives the pool ',"
+     " COALESCE(s.fee, b.subsidy), ', the ledger ', COALESCE(t.fee, 0))"
+     " FROM block b LEFT JOIN block_split s ON s.block_id = b.id LEFT JOIN " OF_BLOCKS
+     " t ON t.block_id = b.id WHERE b.network = ? AND b.pool_block AND " IS_SETTLED
+     " AND COALESCE(t.fee, 0) <> COALESCE(s.fee, b.subsidy) ORDER BY b.height" LIMIT},
+
+    {"credit", 2,
+     "SELECT CONCAT('block id ', block_id, ', miner ', miner_id, ': credited ', SUM(credit),"
+     " ', in the ledger ', SUM(posted)) FROM ("
+     "SELECT c.block_id, c.miner_id, CAST(c.amount AS SIGNED) AS credit, 0 AS posted"
+     " FROM block_credit c JOIN block_split s ON s.block_id = c.block_id WHERE s.network = ?"
+     " UNION ALL "
+     "SELECT CAST(SUBSTRING_INDEX(j.ref, '.', 1) AS UNSIGNED), a.miner_id, 0, e.amount"
+     " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"
+     " WHERE j.network = ? AND j.kind = 'share-out' AND a.kind = 'miner') x"
+     " GROUP BY block_id, miner_id HAVING SUM(credit) <> SUM(posted)" LIMIT},
+
+    {"share-of-block", 1,
+     "SELECT CONCAT('block ', b.height, ' (id ', b.id, ', ', IF(b.pool_block, '', 'not the "
+     "pool''s, '),"
+     " b.status, ') has shares, as if it were to be paid')"
+     " FROM block b WHERE b.network = ? AND b.finished_at IS NULL"
+     " AND (b.status IN ('orphaned', 'stale') OR NOT b.pool_block)"
+     " AND EXISTS (SELECT 1 FROM share s WHERE s.network = b.network AND s.block_id = b.id)" LIMIT},
+
+    /* Of blocks split lately. Shares are missing once the clean-up has dropped the oldest days. */
+    {"share-count", 1,
+     "SELECT CONCAT('block ', t.height, ' (id ', t.id, '): split by ', t.shares, ' shares, but ',"
+     " t.stored, ' are stored') FROM (SELECT b.height, b.id, p.shares,"
+     " COUNT(s.message_id) AS stored, MIN(s.day) AS first"
+     " FROM block b JOIN block_split p ON p.block_id = b.id"
+     " LEFT JOIN share s ON s.network = b.network AND s.block_id = b.id"
+     " WHERE b.network = ? AND p.scheme = 'prop' AND b.finished_at > UTC_TIMESTAMP(6) - INTERVAL 2 "
+     "DAY"
+     " GROUP BY b.id) t WHERE t.stored > t.shares OR (t.stored < t.shares AND t.stored > 0"
+     " AND t.first > (SELECT MIN(day) FROM share))" LIMIT},
+
+    /* Both sides of the last day were written together, share by share. An hour apart from its ends
+     * so that neither is cut by the clean-up. */
+    {"roll-up", 4,
+     "SELECT CONCAT('shares received since ', MIN(f.since), ': ', SUM(x.stored), ' with difficulty "
+     "',"
+     " SUM(x.stored_difficulty), '; in the statistics ', SUM(x.summed), ' with difficulty ',"
+     " SUM(x.summed_difficulty)) FROM"
+     " (SELECT FROM_UNIXTIME(UNIX_TIMESTAMP(UTC_TIMESTAMP()) DIV 60 * 60 - 86400) AS since) f JOIN "
+     "("
+     "SELECT COUNT(*) AS stored, COALESCE(SUM(s.difficulty), 0) AS stored_difficulty, 0 AS summed,"
+     " 0 AS summed_difficulty FROM share s WHERE s.network = ? AND s.block_id IS NULL"
+     " AND s.received_at >= FROM_UNIXTIME(UNIX_TIMESTAMP(UTC_TIMESTAMP()) DIV 60 * 60 - 86400)"
+     " UNION ALL "
+     "SELECT COUNT(*), COALESCE(SUM(s.difficulty), 0), 0, 0 FROM block b"
+     " STRAIGHT_JOIN share s ON s.network = b.network AND s.block_id = b.id"
+     " AND s.received_at >= FROM_UNIXTIME(UNIX_TIMESTAMP(UTC_TIMESTAMP()) DIV 60 * 60 - 86400)"
+     " WHERE b.network = ? AND b.pool_block"
+     " AND COALESCE(b.assigned_at, UTC_TIMESTAMP(6)) >= UTC_TIMESTAMP(6) - INTERVAL 25 HOUR"
+     " UNION ALL "
+     "SELECT 0, 0, COALESCE(SUM(shares), 0), COALESCE(SUM(difficulty), 0) FROM share_stats"
+     " WHERE network = ? AND minute >= UNIX_TIMESTAMP(UTC_TIMESTAMP()) DIV 60 - 1440) x"
+     " HAVING ? <> '' AND (SUM(x.stored) <> SUM(x.summed)"
+     " OR SUM(x.stored_difficulty) <> SUM(x.summed_difficulty))"},
+
+    {"payout-items", 1,
+     "SELECT CONCAT('payout ', p.id, ' of ', p.amount, ', fee ', COALESCE(p.fee, 'unknown'), ' by "
+     "the ',"
+     " p.fee_payer, ': its items sum to ', COALESCE(i.amount, 0), ', of which ', "
+     "COALESCE(i.received, 0),"
+     " ' arrive') FROM payout p LEFT JOIN (SELECT payout_id, SUM(amount) AS amount,"
+     " SUM(received) AS received, SUM(received IS NULL) AS unknown FROM payout_item"
+     " GROUP BY payout_id) i ON i.payout_id = p.id WHERE p.network = ? AND p.kind = 'payment'"
+     " AND (p.amount <> COALESCE(i.amount, 0) OR (i.unknown = 0 AND p.fee IS NOT NULL"
+     " AND i.received <> p.amount - IF(p.fee_payer = 'receiver', p.fee, 0)))" LIMIT},
+
+    {"payout-books", 2,
+     "SELECT CONCAT('payout ', p.id, ' (', p.kind, ', ', p.status, ', amount ', p.amount, ', fee ',"
+     " COALESCE(p.fee, 'unknown'), ' by the ', p.fee_payer, '): the ledger has miners ',"
+     " COALESCE(t.miners, 0), ', in flight ', COALESCE(t.in_flight, 0), ', mature ',"
+     " COALESCE(t.mature, 0), ', cold ', COALESCE(t.cold, 0))"
+     " FROM payout p LEFT JOIN " OF_PAYOUTS " t ON t.payout_id = p.id"
+     " WHERE p.network = ? AND NOT ("
+     " COALESCE(t.miners, 0) = -CAST(IF(p.kind = 'payment' AND p.status <> 'cancelled', p.amount, "
+     "0)"
+     " AS SIGNED)"
+     " AND COALESCE(t.in_flight, 0) = IF(p.status IN ('confirmed', 'cancelled'), 0,"
+     " p.amount + IF(p.fee_payer = 'pool', COALESCE(p.fee, 0), 0))"
+     " AND (p.kind = 'sweep' OR COALESCE(t.mature, 0) = IF(p.status = 'confirmed',"
+     " p.amount + IF(p.fee_payer = 'pool', COALESCE(p.fee, 0), 0), 0)))" LIMIT},
+
+    {"payout-credit", 2,
+     "SELECT CONCAT('payout ', payout_id, ', miner ', miner_id, ': ', SUM(item), ' by the payout, "
+     "',"
+     " SUM(posted), ' by the ledger') FROM ("
+     "SELECT i.payout_id, i.miner_id, CAST(i.amount AS SIGNED) AS item, 0 AS posted"
+     " FROM payout_item i JOIN payout p ON p.id = i.payout_id"
+     " WHERE p.network = ? AND p.status <> 'cancelled'"
+     " UNION ALL "
+     "SELECT CAST(j.ref AS UUID), a.miner_id, 0, -e.amount"
+     " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"
+     " WHERE j.network = ? AND j.kind IN (" PAYOUT_KINDS ") AND a.kind = 'miner') x"
+     " GROUP BY payout_id, miner_id HAVING SUM(item) <> SUM(posted)" LIMIT},
+
+    {"payout-unknown", 1,
+     "SELECT CONCAT('journal ', j.id, ' (', j.kind, ' ', j.ref, ') is of no payout')"
+     " FROM journal j LEFT JOIN payout p ON p.id = CAST(j.ref AS UUID)"
+     " WHERE j.network = ? AND j.kind IN (" PAYOUT_KINDS
+     ") AND (p.id IS NULL OR p.network <> j.network)" LIMIT},
+};
+
+#define CHECKS        (sizeof checks / sizeof checks[0])
+#define NETWORKS_MOST 4
+
+/* --- findings --- */
+
+struct findings findings_new(void)
+{
+    struct findings f = {json_array()};
+
+    if (f.list == NULL)
+        abort();
+    return f;
+}
+
+void findings_free(struct findings *f)
+{
+    json_decref(f->list);
+    f->list = NULL;
+}
+
+size_t findings_count(const struct findings *f)
+{
+    return json_array_size(f->list);
+}
+
+void findings_add(struct findings *f, const char *check, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    json_array_append_new(f->list, json_pack("{s:s, s:s}", "check", check, "text", text));
+}
+
+char *findings_text(const struct findings *f, size_t size)
+{
+    struct buf b = BUF_INIT(size);
+    json_t *item;
+    size_t i;
+
+    buf_add(&b, "", 0);
+    json_array_foreach(f->list, i, item) buf_addf(&b, "%s%s: %s", i > 0 ? "\n" : "",
+                                                  json_string_value(json_object_get(item, "check")),
+                                                  json_string_value(json_object_get(item, "text")));
+    char *text = mem_strdup(b.data != NULL ? b.data : "");
+    buf_free(&b);
+    return text;
+}
+
+/* --- checks --- */
+
+struct reading {
+    struct findings *findings;
+    const char *check;
+};
+
+static bool row_difference(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct reading *r = ctx;
+    const char *text = db_text(&v[0]);
+
+    (void)n;
+    findings_add(r->findings, r->check, "%s", text != NULL ? text : "unreadable");
+    return true;
+}
+
+enum db_result books_check(struct db *db, const char *network, struct findings *f)
+{
+    struct db_value params[NETWORKS_MOST];
+    enum db_result r = DB_OK;
+
+    for (size_t i = 0; i < NETWORKS_MOST; i++)
+        params[i] = DB_TEXT(network);
+    for (size_t i = 0; i < CHECKS && r == DB_OK; i++) {
+        struct reading reading = {f, checks[i].name};
+
+        r = db_query(db, checks[i].sql, params, checks[i].networks, row_difference, &reading);
+        FAULT_POINT("books.check");
+    }
+    return r;
+}
+
+static bool row_sum(void *ctx, const struct db_value *v, size_t n)
+{
+    (void)n;
+    *(int64_t *)ctx = db_int(&v[0]);
+    return true;
+}
+
+enum db_result books_owed(struct db *db, const char *network, int64_t *ret)
+{
+    static const char sql[] =
+        "SELECT CAST(COALESCE(SUM(balance), 0) AS SIGNED) FROM account WHERE network = ?"
+        " AND kind IN ('miner', 'pool_fee', 'unshared', 'in_flight')";
+    enum db_result r = db_query(db, sql, (struct db_value[]){DB_TEXT(network)}, 1, row_sum, ret);
+
+    FAULT_POINT("books.owed");
+    return r;
+}
