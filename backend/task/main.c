@@ -17,6 +17,7 @@
 
 /* In the order in which they follow each other. */
 static const struct task *const tasks[] = {
+    &find_blocks_task,
     &roll_stats_task,
 };
 
@@ -268,6 +269,18 @@ static enum task_result run_all(struct program *p)
 
 /* --- set-up --- */
 
+/* Cron mails what is written to stderr: only what somebody should read. */
+static void set_log(struct program *p)
+{
+    struct log_conf *log = &p->conf->log;
+
+    if (p->options.debug)
+        *log = (struct log_conf){LOG_LEVEL_DEBUG, LOG_TARGET_STDERR};
+    else if (log->target == LOG_TARGET_STDERR && log->level < LOG_LEVEL_WARNING)
+        log->level = LOG_LEVEL_WARNING;
+    log_init_conf(PROGRAM, log);
+}
+
 static void load_settings(struct program *p)
 {
     char err[1024];
@@ -282,11 +295,9 @@ static void load_settings(struct program *p)
         known = strcmp(p->network, backend_network_at(p->conf, i)->base.label) == 0;
     if (!known)
         usage_error("there is no network \"%s\" in the settings", p->network);
-    if (p->options.debug)
-        p->conf->log.level = LOG_LEVEL_DEBUG;
+    set_log(p);
     if (p->conf->database.query_timeout_ms < STATEMENT_MS)
         p->conf->database.query_timeout_ms = STATEMENT_MS;
-    log_init_conf(PROGRAM, &p->conf->log);
 }
 
 static struct db *open_db(const struct program *p)
