@@ -39,6 +39,10 @@
     "'payment', 'payment-fee', 'payment-confirmed', 'payment-cancelled', 'sweep',"                 \
     " 'sweep-confirmed', 'sweep-cancelled'"
 
+/* A pool block that another installation pays (find-blocks --mark-processed): the ledger is not
+ * told. */
+#define IS_FOREIGN "t.block_id IS NULL AND b.status = 'finished' AND b.assigned_at IS NULL"
+
 /* A pool block's reward is unshared until it is split (finished_at), then the miners' and the
  * pool's; of a lost block nothing is left. One that lost after it was split keeps its money. */
 #define IS_OPEN    "b.status IN ('open', 'assigned', 'processing') AND b.finished_at IS NULL"
@@ -91,7 +95,7 @@ static const struct check checks[] = {
      "0),"
      " ', mature ', COALESCE(t.mature, 0), ', credited ', COALESCE(t.fee + t.miners, 0))"
      " FROM block b LEFT JOIN " OF_BLOCKS " t ON t.block_id = b.id"
-     " WHERE b.network = ? AND b.pool_block AND NOT ("
+     " WHERE b.network = ? AND b.pool_block AND NOT (" IS_FOREIGN ") AND NOT ("
      " COALESCE(t.unshared, 0) = IF(" IS_OPEN ", b.subsidy, 0)"
      " AND COALESCE(t.immature, 0) = -CAST(IF(" IS_OPEN ", b.subsidy, 0) AS SIGNED)"
      " AND COALESCE(t.mature, 0) = -CAST(IF(" IS_SETTLED ", b.subsidy, 0) AS SIGNED)"
@@ -120,7 +124,8 @@ static const struct check checks[] = {
      "SELECT CONCAT('block ', b.height, ' (id ', b.id, '): the split gives the pool ',"
      " COALESCE(s.fee, b.subsidy), ', the ledger ', COALESCE(t.fee, 0))"
      " FROM block b LEFT JOIN block_split s ON s.block_id = b.id LEFT JOIN " OF_BLOCKS
-     " t ON t.block_id = b.id WHERE b.network = ? AND b.pool_block AND " IS_SETTLED
+     " t ON t.block_id = b.id WHERE b.network = ? AND b.pool_block AND NOT (" IS_FOREIGN
+     ") AND " IS_SETTLED
      " AND COALESCE(t.fee, 0) <> COALESCE(s.fee, b.subsidy) ORDER BY b.height" LIMIT},
 
     {"credit", 2,
@@ -134,12 +139,11 @@ static const struct check checks[] = {
      " WHERE j.network = ? AND j.kind = 'share-out' AND a.kind = 'miner') x"
      " GROUP BY block_id, miner_id HAVING SUM(credit) <> SUM(posted)" LIMIT},
 
+    /* (Those of an orphaned block are released a moment later, so only strangers' blocks count.) */
     {"share-of-block", 1,
-     "SELECT CONCAT('block ', b.height, ' (id ', b.id, ', ', IF(b.pool_block, '', 'not the "
-     "pool''s, '),"
-     " b.status, ') has shares, as if it were to be paid')"
-     " FROM block b WHERE b.network = ? AND b.finished_at IS NULL"
-     " AND (b.status IN ('orphaned', 'stale') OR NOT b.pool_block)"
+     "SELECT CONCAT('block ', b.height, ' (id ', b.id, ') is not the pool''s, but has shares')"
+     " FROM block b WHERE b.network = ? AND NOT b.pool_block"
+     " AND b.created_at > UTC_TIMESTAMP(6) - INTERVAL 2 DAY"
      " AND EXISTS (SELECT 1 FROM share s WHERE s.network = b.network AND s.block_id = b.id)" LIMIT},
 
     /* Of blocks split lately. Shares are missing once the clean-up has dropped the oldest days. */
