@@ -24,7 +24,7 @@ static enum fault_kind chosen_kind;
 static void list(bool calls_only)
 {
     for (struct fault_point **p = __start_fault_points; p != __stop_fault_points; p++)
-        if ((*p)->is_call || !calls_only)
+        if ((*p)->most > FAULT_DIE || !calls_only)
             puts((*p)->name);
     exit(EX_OK);
 }
@@ -39,7 +39,7 @@ static const struct fault_point *point_named(const char *name, size_t len)
 
 static enum fault_kind kind_named(const char *name)
 {
-    for (enum fault_kind k = FAULT_DIE; k <= FAULT_ERROR; k++)
+    for (enum fault_kind k = FAULT_DIE; k <= FAULT_TWICE; k++)
         if (strcmp(kind_names[k], name) == 0)
             return k;
     return FAULT_NONE;
@@ -57,12 +57,13 @@ static void choose(const char *order)
         chosen_kind = *end == ':' ? kind_named(end + 1) : *end == '\0' ? FAULT_DIE : FAULT_NONE;
     }
     if (chosen != NULL && chosen_passing > 0 && chosen_kind != FAULT_NONE &&
-        (chosen->is_call || chosen_kind == FAULT_DIE))
+        chosen_kind <= chosen->most)
         return;
-    fprintf(stderr,
-            "PENSTOCK_FAULT=%s: no such point, not NAME:N or NAME:N:KIND, or a kind that is for "
-            "calls; PENSTOCK_FAULT=list\n",
-            order);
+    fprintf(
+        stderr,
+        "PENSTOCK_FAULT=%s: no such point, not NAME:N or NAME:N:KIND, or a kind that is not for "
+        "this point; PENSTOCK_FAULT=list\n",
+        order);
     exit(EX_USAGE);
 }
 

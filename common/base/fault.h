@@ -14,6 +14,8 @@
  *           timeout  it is done, but its result is UNCERTAIN: an answer that came too late
  *           twice    it is done twice; the second one's result counts
  *           error    it is not done; its result is FAILED
+ *                    (not twice where FAULT_CALL_ONCE stands: the layer below, such as
+ *                    common/rpc, does not do that)
  *     PENSTOCK_FAULT=list          it prints the names of all of its points, and ends
  *     PENSTOCK_FAULT=list-calls    the same of those that are FAULT_CALLs
  *
@@ -32,11 +34,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-enum fault_kind { FAULT_NONE, FAULT_DIE, FAULT_TIMEOUT, FAULT_TWICE, FAULT_ERROR };
+enum fault_kind { FAULT_NONE, FAULT_DIE, FAULT_TIMEOUT, FAULT_ERROR, FAULT_TWICE };
 
 struct fault_point {
     const char *name;
-    bool is_call;
+    enum fault_kind most; /* that it can do; FAULT_DIE: no call */
     _Atomic unsigned long passed;
 };
 
@@ -46,20 +48,20 @@ enum fault_kind fault_enter(struct fault_point *point);
 void fault_leave(enum fault_kind kind);
 
 /* The linker gathers the pointers of all points into one array. */
-#define FAULT_DECLARE(NAME, IS_CALL)                                                               \
-    static struct fault_point fault_point_ = {NAME, IS_CALL, 0};                                   \
+#define FAULT_DECLARE(NAME, MOST)                                                                  \
+    static struct fault_point fault_point_ = {NAME, MOST, 0};                                      \
     static struct fault_point *fault_ref_ __attribute__((section("fault_points"), used)) =         \
         &fault_point_
 
 #define FAULT_POINT(NAME)                                                                          \
     do {                                                                                           \
-        FAULT_DECLARE(NAME, false);                                                                \
+        FAULT_DECLARE(NAME, FAULT_DIE);                                                            \
         fault_leave(fault_enter(fault_ref_));                                                      \
     } while (0)
 
-#define FAULT_CALL(NAME, CALL, UNCERTAIN, FAILED)                                                  \
+#define FAULT_WRAP(NAME, MOST, CALL, UNCERTAIN, FAILED)                                            \
     ({                                                                                             \
-        FAULT_DECLARE(NAME, true);                                                                 \
+        FAULT_DECLARE(NAME, MOST);                                                                 \
         enum fault_kind fault_kind_ = fault_enter(fault_ref_);                                     \
         __typeof__(CALL) fault_result_ = (FAILED);                                                 \
         if (fault_kind_ != FAULT_ERROR)                                                            \
@@ -72,9 +74,15 @@ void fault_leave(enum fault_kind kind);
         fault_result_;                                                                             \
     })
 
+#define FAULT_CALL(NAME, CALL, UNCERTAIN, FAILED)                                                  \
+    FAULT_WRAP(NAME, FAULT_TWICE, CALL, UNCERTAIN, FAILED)
+#define FAULT_CALL_ONCE(NAME, CALL, UNCERTAIN, FAILED)                                             \
+    FAULT_WRAP(NAME, FAULT_ERROR, CALL, UNCERTAIN, FAILED)
+
 #else
-#define FAULT_POINT(NAME)                         ((void)0)
-#define FAULT_CALL(NAME, CALL, UNCERTAIN, FAILED) (CALL)
+#define FAULT_POINT(NAME)                              ((void)0)
+#define FAULT_CALL(NAME, CALL, UNCERTAIN, FAILED)      (CALL)
+#define FAULT_CALL_ONCE(NAME, CALL, UNCERTAIN, FAILED) (CALL)
 #endif
 
 #endif

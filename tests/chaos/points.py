@@ -14,20 +14,23 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("backend/worker", "backend/share", "backend/chain")
-# The last line: functions of the worker itself that make one such call and leave the point to
+TASK_FOLDERS = ("backend/task", "backend/ledger")
+# What of backend/chain only penstock-task links.
+TASK_FILES = re.compile(r"(pay\w*|blocks|\w+_block)\.c")
+# The last line: functions of the programs themselves that make one such call and leave the point to
 # their callers.
 TOUCHING = ("db_exec db_exec_many db_query db_transact broker_ping broker_receive broker_ack"
             " broker_dead_letter rpc_perform rpc_batch write fdatasync fsync rename posix_spawnp"
-            " keys_query insert_all").split()
+            " keys_query insert_all pay_ask").split()
 CALL = re.compile(r"\b(?:%s)\(" % "|".join(TOUCHING))
-POINT = re.compile(r'\bFAULT_(?:POINT|CALL)\(\s*"([a-z_.]+)"')
+POINT = re.compile(r'\b(?:FAULT_POINT|FAULT_CALL|FAULT_CALL_ONCE|PAY_ASK)\(\s*"([a-z_.]+)"')
 FUNCTION = re.compile(r"^\w[^;{}]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.M | re.S)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
 
-def functions():
-    """(file, name, body) of all functions of the worker."""
-    for folder in FOLDERS:
+def functions(folders=FOLDERS):
+    """(file, name, body) of all functions."""
+    for folder in folders:
         for path in sorted((ROOT / folder).glob("*.c")):
             text = COMMENT.sub("", path.read_text(encoding="utf-8"))
             for match in FUNCTION.finditer(text):
@@ -45,7 +48,16 @@ def uncovered():
 
 
 def in_sources():
-    return [point for _, _, body in functions() for point in POINT.findall(body)]
+    """Those of the worker."""
+    return [point for path, _, body in functions() if not TASK_FILES.fullmatch(path.name)
+            for point in POINT.findall(body)]
+
+
+def in_task_sources():
+    """Those of penstock-task that the worker does not have."""
+    return [point for path, _, body in functions(FOLDERS + TASK_FOLDERS)
+            if TASK_FILES.fullmatch(path.name) or str(path.parent) in TASK_FOLDERS
+            for point in POINT.findall(body)]
 
 
 def in_program(program):
