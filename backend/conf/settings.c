@@ -21,8 +21,10 @@ static const struct conf_setting worker_settings[] = {
      .unit = "bytes",
      .min = 1 << 20,
      .max = 1 << 30,
-     .deflt = "33554432",
-     .text = "A batch is closed once its messages are this large together."},
+     .deflt = "2097152",
+     .text = "A batch is closed once its messages are this large together; one of more than half "
+             "of it is judged by itself. A worker needs about 10 times as much memory for each "
+             "network."},
     {.name = "batch_linger_ms",
      .type = CONF_INT,
      .offset = offsetof(struct worker_conf, batch_linger_ms),

@@ -28,7 +28,12 @@ bool dead_print(const struct broker_delivery *d);
 /* The same for programs: the body as text, or in hex if it is not UTF-8. */
 json_t *dead_body_json(const struct broker_delivery *d);
 
-/* Publishes it as it was published first, and waits for the confirm. */
+/* The routing key to send it again with: that of its first time, but for a solution that came by
+ * the way of another size (an older frontend knew but one). */
+#define DEAD_ROUTE_SIZE 256 /* of AMQP's longest, and a NUL */
+void dead_route(const struct broker_delivery *d, char ret[DEAD_ROUTE_SIZE]);
+
+/* Publishes it there, as it was published first, and waits for the confirm. */
 enum broker_result dead_resend(struct broker *writer, const struct broker_delivery *d);
 
 #endif

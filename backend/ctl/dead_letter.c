@@ -32,15 +32,22 @@ static void read_id(char out[DEAD_TEXT_MAX + 1], const struct broker_delivery *d
     hex_encode(hash, 12, out + strlen(prefix));
 }
 
+static void read_network(char out[NETWORK_MAX_NAME + 1], const char *route)
+{
+    const char *dot = strchr(route, '.');
+
+    if (!solution_route_network(route, out))
+        take(out, NETWORK_MAX_NAME + 1, dot != NULL ? dot + 1 : NULL);
+}
+
 void dead_letter_read(struct dead_letter *ret, const struct broker_delivery *d)
 {
-    const char *dot = strchr(d->routing_key, '.');
     struct solution_message m;
 
     *ret = (struct dead_letter){.received_s = (int64_t)(d->timestamp_s & INT64_MAX)};
     read_id(ret->id, d);
     take(ret->kind, sizeof ret->kind, d->type);
-    take(ret->network, sizeof ret->network, dot != NULL ? dot + 1 : NULL);
+    read_network(ret->network, d->routing_key);
     take(ret->reason, sizeof ret->reason, d->death != NULL ? d->death->reason : NULL);
     ret->wrong = solution_read(d->body, d->len, &m);
     if (ret->wrong == NULL) {
@@ -133,11 +140,22 @@ bool dead_print(const struct broker_delivery *d)
     return fflush(stdout) == 0;
 }
 
+void dead_route(const struct broker_delivery *d, char ret[DEAD_ROUTE_SIZE])
+{
+    char network[NETWORK_MAX_NAME + 1];
+
+    if (solution_route_network(d->routing_key, network))
+        solution_route(network, solution_way(d->len), ret);
+    else
+        snprintf(ret, DEAD_ROUTE_SIZE, "%s", d->routing_key);
+}
+
 enum broker_result dead_resend(struct broker *writer, const struct broker_delivery *d)
 {
+    char route[DEAD_ROUTE_SIZE];
     struct broker_message m = {
         .exchange = SOLUTION_EXCHANGE,
-        .routing_key = d->routing_key,
+        .routing_key = route,
         .message_id = d->message_id != NULL ? d->message_id : "",
         .type = d->type != NULL ? d->type : "",
         .timestamp_s = d->timestamp_s,
@@ -145,5 +163,6 @@ enum broker_result dead_resend(struct broker *writer, const struct broker_delive
         .len = d->len,
     };
 
+    dead_route(d, route);
     return broker_publish(writer, &m);
 }

@@ -84,6 +84,7 @@ static bool audit_line(struct audit *a, const char *where, const char *line, siz
         return true;
     }
     a->solutions++;
+    solution_message_keep(&m); /* the line's place is the next one's */
     return deep_check_add(a->check, &m, where);
 }
 

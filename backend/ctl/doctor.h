@@ -9,6 +9,7 @@
 #include "backend/ctl/ctl.h"
 #include "common/broker/broker.h"
 #include "common/db/db.h"
+#include "common/message/solution.h"
 
 #include <jansson.h>
 
@@ -45,6 +46,10 @@ static inline enum verdict doctor_limit(int64_t value, int64_t warn, int64_t fai
 {
     return value > fail ? VERDICT_FAIL : value > warn ? VERDICT_WARN : VERDICT_OK;
 }
+
+/* A network's queues: solutions, large ones, shares. */
+#define DOCTOR_QUEUES (SOLUTION_WAYS + 1)
+void doctor_queue_names(const char *network, char ret[DOCTOR_QUEUES][SOLUTION_ROUTE_SIZE]);
 
 /* True for a host, with or without port, that can only be this machine. */
 bool doctor_is_loopback(const char *host);

@@ -65,20 +65,25 @@ static void look(struct doctor *d, const char *queue, bool consumed)
                    s.messages, s.consumers);
 }
 
+void doctor_queue_names(const char *network, char ret[DOCTOR_QUEUES][SOLUTION_ROUTE_SIZE])
+{
+    for (enum solution_way way = 0; way < SOLUTION_WAYS; way++)
+        solution_route(network, way, ret[way]);
+    snprintf(ret[SOLUTION_WAYS], SOLUTION_ROUTE_SIZE, "share.%.*s", NETWORK_MAX_NAME, network);
+}
+
 void doctor_queues(struct doctor *d)
 {
-    char queue[NETWORK_MAX_NAME + 16];
+    char queue[DOCTOR_QUEUES][SOLUTION_ROUTE_SIZE];
 
     if (!d->broker_up) {
         doctor_say(d, VERDICT_SKIPPED, NULL, "the broker does not answer");
         return;
     }
     for (size_t i = 0; i < d->conf->networks.n; i++) {
-        const char *network = backend_network_at(d->conf, i)->base.label;
-        snprintf(queue, sizeof queue, "solution.%s", network);
-        look(d, queue, true);
-        snprintf(queue, sizeof queue, "share.%s", network);
-        look(d, queue, false);
+        doctor_queue_names(backend_network_at(d->conf, i)->base.label, queue);
+        for (size_t k = 0; k < DOCTOR_QUEUES; k++)
+            look(d, queue[k], k < SOLUTION_WAYS); /* nobody consumes shares yet */
     }
     look(d, DEAD_QUEUE, false);
 }

@@ -31,6 +31,9 @@ static const struct attempt {
     {"publish to penstock.jobs", FRONTEND | BACKEND, {BROKER_PUBLISH, "", "penstock.jobs", "x"}},
     {"publish to amq.topic", FRONTEND | BACKEND, {BROKER_PUBLISH, "", "amq.topic", "x"}},
     {"publish to amq.fanout", FRONTEND | BACKEND, {BROKER_PUBLISH, "", "amq.fanout", "x"}},
+    {"publish behind the large solutions",
+     FRONTEND | BACKEND,
+     {BROKER_PUBLISH, "", SOLUTION_EXCHANGE, NO_SUCH_NAME ".large.x"}},
     {"publish another kind",
      FRONTEND | BACKEND,
      {BROKER_PUBLISH, "", SOLUTION_EXCHANGE, "penstock-doctor.none"}},
@@ -73,16 +76,14 @@ static bool try_queue(struct broker *b, const struct attempt *a, const char *que
 static bool try_queues(const struct doctor *d, struct broker *b, const struct attempt *a,
                        struct tally *tally)
 {
-    static const char *const kinds[] = {"solution", "share"};
-    char queue[NETWORK_MAX_NAME + 16];
+    char queue[DOCTOR_QUEUES][SOLUTION_ROUTE_SIZE];
     bool ok = try_queue(b, a, DEAD_QUEUE, tally);
 
-    for (size_t i = 0; i < d->conf->networks.n; i++)
-        for (size_t k = 0; ok && k < sizeof kinds / sizeof kinds[0]; k++) {
-            snprintf(queue, sizeof queue, "%s.%s", kinds[k],
-                     backend_network_at(d->conf, i)->base.label);
-            ok = try_queue(b, a, queue, tally);
-        }
+    for (size_t i = 0; i < d->conf->networks.n; i++) {
+        doctor_queue_names(backend_network_at(d->conf, i)->base.label, queue);
+        for (size_t k = 0; ok && k < DOCTOR_QUEUES; k++)
+            ok = try_queue(b, a, queue[k], tally);
+    }
     return ok;
 }
 

@@ -17,7 +17,7 @@
 
 struct slot {
     char id[UUID_TEXT_LEN + 1];
-    char key[sizeof SOLUTION_KIND + 1 + NETWORK_MAX_NAME];
+    char key[SOLUTION_ROUTE_SIZE];
     char *body;
     size_t len;
     uint64_t timestamp_s;
@@ -124,7 +124,7 @@ bool replay_window_add(struct replay_window *w, const struct solution_message *m
 
     *s = (struct slot){.len = len, .timestamp_s = (uint64_t)(m->received_us / 1000000)};
     uuid_format(&m->id, s->id);
-    snprintf(s->key, sizeof s->key, SOLUTION_KIND ".%s", m->network);
+    solution_route(m->network, solution_way(len), s->key);
     s->body = mem_zalloc(len);
     memcpy(s->body, body, len);
     w->bytes += len;

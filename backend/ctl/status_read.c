@@ -190,17 +190,31 @@ static void read_database(struct status_reader *r)
 
 /* --- the broker --- */
 
+static enum broker_result read_waiting(struct broker *b, struct network_status *s)
+{
+    uint64_t depth[SOLUTION_WAYS] = {0};
+    enum broker_result r = BROKER_OK;
+    char queue[SOLUTION_ROUTE_SIZE];
+
+    for (enum solution_way way = 0; r == BROKER_OK && way < SOLUTION_WAYS; way++) {
+        solution_route(s->name, way, queue);
+        r = broker_queue_depth(b, queue, &depth[way]);
+    }
+    s->waiting_known = r == BROKER_OK;
+    if (r == BROKER_OK) {
+        s->waiting = depth[SOLUTION_SMALL] + depth[SOLUTION_LARGE];
+        s->waiting_large = depth[SOLUTION_LARGE];
+    }
+    return r;
+}
+
 static void read_broker(struct status_reader *r)
 {
-    char queue[NETWORK_MAX_NAME + 16], *problem = r->current.problem[1];
+    char *problem = r->current.problem[1];
     enum broker_result result = BROKER_OK;
 
-    for (size_t i = 0; i < r->current.n && result == BROKER_OK; i++) {
-        struct network_status *s = &r->current.network[i];
-        snprintf(queue, sizeof queue, "solution.%s", s->name);
-        result = broker_queue_depth(r->broker, queue, &s->waiting);
-        s->waiting_known = result == BROKER_OK;
-    }
+    for (size_t i = 0; i < r->current.n && result == BROKER_OK; i++)
+        result = read_waiting(r->broker, &r->current.network[i]);
     if (result == BROKER_OK)
         result = broker_queue_depth(r->broker, "dead", &r->current.dead);
     r->current.dead_known = result == BROKER_OK;

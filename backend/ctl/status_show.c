@@ -165,6 +165,11 @@ static uint64_t waiting(const struct network_status *s)
     return s->waiting;
 }
 
+static uint64_t waiting_large(const struct network_status *s)
+{
+    return s->waiting_large;
+}
+
 static bool waiting_known(const struct network_status *s)
 {
     return s->waiting_known;
@@ -179,6 +184,7 @@ static const struct row rows[] = {
     {"Blocks refused by wallet", RED, refused_blocks, NULL, NULL, NULL},
     {"Chain height", PLAIN, height, height_known, NULL, NULL},
     {"Solutions waiting", PLAIN, waiting, waiting_known, NULL, NULL},
+    {"  of them large", PLAIN, waiting_large, waiting_known, NULL, NULL},
 };
 
 static void put_row(struct page *p, const struct row *row)
@@ -306,11 +312,12 @@ static json_t *number_json(bool known, uint64_t n)
 
 static json_t *network_json(const struct network_status *n)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "network", n->name, "work",
+    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "network", n->name, "work",
                      (json_int_t)n->work, "shares", (json_int_t)n->shares, "rejected",
                      (json_int_t)n->rejected, "reasons", counts_json(&n->reasons), "blocks",
                      counts_json(&n->outcomes), "height", number_json(n->tip_known, n->tip_height),
-                     "waiting", number_json(n->waiting_known, n->waiting));
+                     "waiting", number_json(n->waiting_known, n->waiting), "waiting_large",
+                     number_json(n->waiting_known, n->waiting_large));
 }
 
 json_t *status_json(const struct status *s)

@@ -113,13 +113,13 @@ static char *build(const char *network, const char *text, size_t len, struct sol
 static bool publish(const struct broker_conf *conf, const struct solution_message *m,
                     const char *body, size_t len, int *ret_status)
 {
-    char id[UUID_TEXT_LEN + 1], key[sizeof SOLUTION_KIND + 1 + NETWORK_MAX_NAME];
+    char id[UUID_TEXT_LEN + 1], key[SOLUTION_ROUTE_SIZE];
     struct broker *broker = ctl_open_broker(&submit_command, conf, ret_status);
 
     if (broker == NULL)
         return false;
     uuid_format(&m->id, id);
-    snprintf(key, sizeof key, SOLUTION_KIND ".%s", m->network);
+    solution_route(m->network, solution_way(len), key);
     enum broker_result r =
         broker_publish(broker, &(struct broker_message){
                                    .exchange = SOLUTION_EXCHANGE,

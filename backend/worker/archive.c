@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK_MAX                                                                                  \
-    (64u * 1024 * 1024) /* of lines gathered for one write; a single line may exceed it */
+#define CHUNK_MAX (256u * 1024) /* gathered for one write */
 
 struct archive {
     struct archive_conf conf;
@@ -29,7 +29,6 @@ struct archive {
     char *path;
     off_t good; /* bytes that are known to be synced */
     int64_t opened_ms;
-    unsigned serial;
     char error[256];
 };
 
@@ -122,8 +121,17 @@ static bool create_locked(struct archive *a, const char *hidden, const char *pat
     return false;
 }
 
+/* Several archives of one process may write into the same folder. */
+static unsigned next_serial(void)
+{
+    static atomic_uint serial;
+
+    return atomic_fetch_add(&serial, 1);
+}
+
 static bool open_file(struct archive *a)
 {
+    unsigned serial = next_serial();
     time_t now = (time_t)(clock_real_us() / 1000000);
     char stamp[32], *hidden;
     struct tm tm;
@@ -132,9 +140,8 @@ static bool open_file(struct archive *a)
     if (!make_dirs(a))
         return false;
     strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-    a->path = mem_sprintf("%s/%s-%ld-%u" ARCHIVE_SUFFIX, a->dir, stamp, (long)getpid(), a->serial);
-    hidden = mem_sprintf("%s/.%s-%ld-%u" ARCHIVE_SUFFIX, a->dir, stamp, (long)getpid(), a->serial);
-    a->serial++;
+    a->path = mem_sprintf("%s/%s-%ld-%u" ARCHIVE_SUFFIX, a->dir, stamp, (long)getpid(), serial);
+    hidden = mem_sprintf("%s/.%s-%ld-%u" ARCHIVE_SUFFIX, a->dir, stamp, (long)getpid(), serial);
     a->good = 0;
     a->opened_ms = clock_mono_ms();
     ok = create_locked(a, hidden, a->path);
@@ -164,15 +171,37 @@ static bool write_all(struct archive *a, const char *data, size_t len)
     return true;
 }
 
-static void add_line(struct buf *b, const struct archive_line *line)
+static bool flush(struct archive *a, struct buf *b)
 {
-    size_t start = b->len;
+    bool ok = write_all(a, b->data, b->len);
 
-    if (!buf_add(b, line->body, line->len) || !buf_add(b, "\n", 1))
-        abort(); /* the buffer was sized for it */
-    for (size_t i = start; i + 1 < b->len; i++)
-        if (b->data[i] == '\n' || b->data[i] == '\r')
-            b->data[i] = ' ';
+    buf_clear(b);
+    return ok;
+}
+
+/* Piece by piece: a line may be much longer than what is gathered. */
+static bool add_line(struct archive *a, struct buf *b, const struct archive_line *line)
+{
+    const char *body = line->body;
+    size_t done = 0;
+    bool ok = true;
+
+    while (ok) {
+        size_t room = CHUNK_MAX - b->len, left = line->len - done, start = b->len;
+        size_t n = left < room ? left : room;
+
+        ok = buf_add(b, body + done, n);
+        for (size_t i = start; i < b->len; i++)
+            if (b->data[i] == '\n' || b->data[i] == '\r')
+                b->data[i] = ' ';
+        done += n;
+        if (done == line->len && b->len < CHUNK_MAX) {
+            buf_add(b, "\n", 1);
+            return ok;
+        }
+        ok = ok && flush(a, b);
+    }
+    return ok;
 }
 
 static bool write_lines(struct archive *a, const struct archive_line *lines, size_t n)
@@ -180,15 +209,9 @@ static bool write_lines(struct archive *a, const struct archive_line *lines, siz
     struct buf b = BUF_INIT(CHUNK_MAX);
     bool ok = true;
 
-    for (size_t i = 0; ok && i < n; i++) {
-        assert(lines[i].len < CHUNK_MAX);
-        if (b.len + lines[i].len + 1 > CHUNK_MAX) {
-            ok = write_all(a, b.data, b.len);
-            buf_clear(&b);
-        }
-        add_line(&b, &lines[i]);
-    }
-    ok = ok && write_all(a, b.data, b.len);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = add_line(a, &b, &lines[i]);
+    ok = ok && flush(a, &b);
     buf_free(&b);
     return ok;
 }

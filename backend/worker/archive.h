@@ -2,10 +2,10 @@
  * The archive of accepted solutions: the safety net from which the database can be rebuilt.
  *
  * DIR/NETWORK/TIME-PID-N.jsonl holds one message body a line, appended and synced before the broker
- * is told that the message is done. Each process writes files of its own, locked (flock) while it
- * does; files are closed at a size or an age and compressed by gzip in the background, and so are,
- * at start, those that a dead process left behind. A crash can leave a cut-off last line; whoever
- * reads the archive skips a line that is no JSON. A message may be there more than once.
+ * is told that the message is done. Each struct archive writes files of its own, locked (flock)
+ * while it does; files are closed at a size or an age and compressed by gzip in the background, and
+ * so are, at start, those that a dead process left behind. A crash can leave a cut-off last line;
+ * whoever reads the archive skips a line that is no JSON. A message may be there more than once.
  */
 #ifndef PENSTOCK_BACKEND_WORKER_ARCHIVE_H
 #define PENSTOCK_BACKEND_WORKER_ARCHIVE_H

@@ -62,9 +62,10 @@ static bool wait_for_db(struct batch *b, enum db_result r)
 /* Who may be parked: each for a while, and only so many that the queue goes on. */
 static void allow_waiting(struct batch *b)
 {
-    const struct backend_conf *conf = b->lane->conf;
-    int64_t now = clock_mono_ms(), wait = b->lane->net->unknown_parent_wait_ms;
-    int64_t room = conf->worker.prefetch / 2, bytes = conf->worker.batch_max_bytes;
+    const struct lane *l = b->lane;
+    int64_t now = clock_mono_ms(), wait = l->net->unknown_parent_wait_ms;
+    int64_t room = (int64_t)l->prefetch / 2 - (int64_t)l->parked_n;
+    int64_t bytes = PARKED_BYTES_MAX - lane_parked_bytes();
 
     for (size_t i = 0; i < b->n; i++) {
         struct item *item = b->item[i];
@@ -74,7 +75,7 @@ static void allow_waiting(struct batch *b)
         item->share.may_wait = item->share.may_park && now < until;
         if (item->share.may_park) {
             room--;
-            bytes -= (int64_t)item->delivery->len;
+            bytes -= (int64_t)item->delivery->len * 3 / 2;
         }
     }
 }
@@ -276,7 +277,7 @@ static void park(struct lane *l, struct item *item)
 {
     if (item->park_until_ms == 0 && !item->share.unanswered)
         item->park_until_ms = clock_mono_ms() + l->net->unknown_parent_wait_ms;
-    l->parked[l->parked_n++] = item;
+    lane_park(l, item);
 }
 
 static void settle(struct batch *b)

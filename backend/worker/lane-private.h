@@ -18,6 +18,9 @@
 struct lane {
     const struct backend_conf *conf;
     const struct backend_network *net;
+    enum solution_way way;
+    char queue[SOLUTION_ROUTE_SIZE];
+    unsigned prefetch;
     struct broker *broker;
     struct db *db;
     struct chain *chain;
@@ -44,6 +47,14 @@ struct lane {
 bool lane_hold(struct lane *l, const char *why);
 /* It goes on. */
 void lane_resume(struct lane *l);
+
+/* Bytes of all parked messages of this process, decoded blocks included. */
+#define PARKED_BYTES_MAX (12 << 20)
+int64_t lane_parked_bytes(void);
+/* Keeps ITEM for later. */
+void lane_park(struct lane *l, struct item *item);
+/* Moves all that are parked to RET, which has room for them; returns how many. */
+size_t lane_unpark(struct lane *l, struct item **ret);
 
 /* Settles ITEMS, which it takes over: everything is acknowledged or parked afterwards. False when
  * it was told to stop while it was held; then nothing is acknowledged, and all comes again. */

@@ -18,24 +18,31 @@
 #define HOLD_MOST_MS  5000
 #define ALONE_FROM    3 /* deliveries: it may be what killed the worker before */
 
+/* Of the large ones few are under way, so that other workers have their part; half of them may be
+ * parked. */
+#define LARGE_PREFETCH 16
+
 struct lane *lane_open(const struct backend_conf *conf, const struct backend_network *net,
-                       char *err, size_t err_size)
+                       enum solution_way way, char *err, size_t err_size)
 {
     struct lane *l = mem_zalloc(sizeof(*l));
     char name[128];
 
     l->conf = conf;
     l->net = net;
+    l->way = way;
+    l->prefetch = way == SOLUTION_LARGE ? LARGE_PREFETCH : (unsigned)conf->worker.prefetch;
+    solution_route(net->base.label, way, l->queue);
     l->backoff = BACKOFF_INIT(HOLD_FIRST_MS, HOLD_MOST_MS);
     l->origins = origins_new();
-    l->parked = mem_zalloc((size_t)conf->worker.prefetch * sizeof(struct item *));
+    l->parked = mem_zalloc(l->prefetch * sizeof(struct item *));
     l->archive = archive_new(&(struct archive_conf){
         .dir = conf->worker.archive_dir,
         .network = net->base.label,
         .rotate_bytes = conf->worker.archive_rotate_bytes,
         .rotate_s = conf->worker.archive_rotate_s,
     });
-    snprintf(name, sizeof(name), "penstock-worker %ld %s", (long)getpid(), net->base.label);
+    snprintf(name, sizeof(name), "penstock-worker %ld %s", (long)getpid(), l->queue);
     l->db = db_open(&conf->database, err, err_size);
     if (l->db != NULL)
         l->broker = broker_open(&conf->broker, name, err, err_size);
@@ -44,6 +51,38 @@ struct lane *lane_open(const struct backend_conf *conf, const struct backend_net
     if (l->chain == NULL)
         lane_close(&l);
     return l;
+}
+
+/* --- parking --- */
+
+static _Atomic int64_t parked_bytes;
+
+static int64_t bytes_of(const struct item *item)
+{
+    return (int64_t)item->delivery->len * 3 / 2; /* half of it is the block, decoded */
+}
+
+int64_t lane_parked_bytes(void)
+{
+    return atomic_load(&parked_bytes);
+}
+
+void lane_park(struct lane *l, struct item *item)
+{
+    l->parked[l->parked_n++] = item;
+    atomic_fetch_add(&parked_bytes, bytes_of(item));
+}
+
+size_t lane_unpark(struct lane *l, struct item **ret)
+{
+    size_t n = l->parked_n;
+
+    for (size_t i = 0; i < n; i++) {
+        ret[i] = l->parked[i];
+        atomic_fetch_sub(&parked_bytes, bytes_of(ret[i]));
+    }
+    l->parked_n = 0;
+    return n;
 }
 
 void lane_close(struct lane **l)
@@ -77,11 +116,12 @@ static void log_held(struct lane *l, const char *why)
 
     if (l->held_since_ms == 0) {
         l->held_since_ms = l->held_logged_ms = now;
-        log_warning("worker.held", LOG_STR("network", network), LOG_STR("why", why));
+        log_warning("worker.held", LOG_STR("network", network), LOG_STR("queue", l->queue),
+                    LOG_STR("why", why));
     } else if (now - l->held_logged_ms >= HELD_LOG_MS) {
         l->held_logged_ms = now;
-        log_error("worker.still_held", LOG_STR("network", network), LOG_STR("why", why),
-                  LOG_INT("seconds", (now - l->held_since_ms) / 1000));
+        log_error("worker.still_held", LOG_STR("network", network), LOG_STR("queue", l->queue),
+                  LOG_STR("why", why), LOG_INT("seconds", (now - l->held_since_ms) / 1000));
     }
 }
 
@@ -106,6 +146,7 @@ void lane_resume(struct lane *l)
 {
     if (l->held_since_ms != 0)
         log_info("worker.resumed", LOG_STR("network", l->net->base.label),
+                 LOG_STR("queue", l->queue),
                  LOG_INT("held_ms", clock_mono_ms() - l->held_since_ms));
     l->held_since_ms = 0;
     backoff_reset(&l->backoff);
@@ -138,11 +179,17 @@ struct gathering {
     bool closed;
 };
 
+/* A long message would make a batch of others as large as itself. */
+static bool goes_alone(const struct lane *l, const struct broker_delivery *d)
+{
+    return d->delivery_count >= ALONE_FROM || d->len > (size_t)l->conf->worker.batch_max_bytes / 2;
+}
+
 static void gather(struct lane *l, struct gathering *g, struct broker_delivery *d)
 {
     struct item *item;
 
-    if (d->delivery_count >= ALONE_FROM) {
+    if (goes_alone(l, d)) {
         l->alone = d;
         g->closed = true;
         return;
@@ -179,13 +226,12 @@ static enum broker_result receive(struct lane *l, struct gathering *g)
 /* Whatever is parked is looked at again with every batch, in front of what is new. */
 static bool run_gathered(struct lane *l, struct gathering *g)
 {
-    size_t n = l->parked_n + g->n;
-    struct item **items = mem_zalloc(n * sizeof(struct item *));
+    struct item **items = mem_zalloc((l->parked_n + g->n) * sizeof(struct item *));
+    size_t n = lane_unpark(l, items);
     bool ok = true;
 
-    memcpy(items, l->parked, l->parked_n * sizeof(struct item *));
-    memcpy(items + l->parked_n, g->item, g->n * sizeof(struct item *));
-    l->parked_n = 0;
+    for (size_t i = 0; i < g->n; i++)
+        items[n++] = g->item[i];
     if (n > 0)
         ok = batch_run(l, items, n);
     free(items);
@@ -200,8 +246,9 @@ static bool run_alone(struct lane *l)
     if (d == NULL)
         return true;
     l->alone = NULL;
-    log_info("worker.alone", LOG_STR("network", l->net->base.label),
-             LOG_STR("message_id", d->message_id), LOG_UINT("deliveries", d->delivery_count));
+    if (d->delivery_count >= ALONE_FROM)
+        log_info("worker.alone", LOG_STR("network", l->net->base.label),
+                 LOG_STR("message_id", d->message_id), LOG_UINT("deliveries", d->delivery_count));
     item = read_delivery(l, d);
     FAULT_POINT("lane.alone");
     return item == NULL || batch_run(l, &item, 1);
@@ -209,7 +256,8 @@ static bool run_alone(struct lane *l)
 
 static void do_chores(struct lane *l)
 {
-    if (clock_mono_ms() - l->refreshed_ms >= TICK_MS) {
+    /* The lane of the small ones looks at the tip for both. */
+    if (l->way == SOLUTION_SMALL && clock_mono_ms() - l->refreshed_ms >= TICK_MS) {
         /* When it fails nothing is judged either, and the next batch says why. */
         chain_refresh(l->chain, l->db);
         FAULT_POINT("lane.refreshed");
@@ -219,7 +267,7 @@ static void do_chores(struct lane *l)
     FAULT_POINT("lane.tended");
     archive_tick(l->archive);
     FAULT_POINT("lane.archive_ticked");
-    tally_log(&l->tally, l->net->base.label, l->parked_n);
+    tally_log(&l->tally, l->net->base.label, l->queue, l->parked_n);
 }
 
 /* One batch, if there is one. False when it was told to stop while it was held. */
@@ -247,12 +295,10 @@ static void *run(void *ctx)
 {
     struct lane *l = ctx;
     struct item **room = mem_zalloc((size_t)l->conf->worker.batch_max * sizeof(struct item *));
-    char *queue = mem_sprintf("solution.%s", l->net->base.label);
 
-    broker_consume(l->broker, (const char *const[]){queue}, 1, (unsigned)l->conf->worker.prefetch);
+    broker_consume(l->broker, (const char *const[]){l->queue}, 1, l->prefetch);
     while (!atomic_load(&l->stop) && turn(l, room))
         ;
-    free(queue);
     free(room);
     return NULL;
 }

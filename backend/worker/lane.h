@@ -1,11 +1,17 @@
 /*
- * A lane: one network's way from its queue to the database, in a thread of its own with its own
- * connections, so that a wallet that is away holds up no other network.
+ * A lane: one network's way from one of its queues to the database, in a thread of its own with its
+ * own connections, so that a wallet that is away holds up no other network, and large solutions do
+ * not hold up the others.
+ *
+ * Memory does not grow with what waits in the queue: a lane reads a message only when it has a
+ * place for it, and judges a long one by itself, whichever queue it came from (a frontend that does
+ * not know the way of large ones, or is in enemy hands, puts them among the small).
  */
 #ifndef PENSTOCK_BACKEND_WORKER_LANE_H
 #define PENSTOCK_BACKEND_WORKER_LANE_H
 
 #include "backend/conf/settings.h"
+#include "common/message/solution.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +21,7 @@ struct lane;
 
 /* Reads password files; connects to nothing. NULL, with a reason in ERR. */
 struct lane *lane_open(const struct backend_conf *conf, const struct backend_network *net,
-                       char *err, size_t err_size);
+                       enum solution_way way, char *err, size_t err_size);
 void lane_close(struct lane **l);
 
 void lane_start(struct lane *l);

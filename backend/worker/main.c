@@ -1,4 +1,4 @@
-/* penstock-worker: validates queued solutions and records them as shares. One lane per network
+/* penstock-worker: validates queued solutions and records them as shares. Two lanes per network
  * (lane.h); this thread waits for signals, tells systemd how the lanes do, and ends or restarts the
  * whole. */
 #include "backend/worker/lane.h"
@@ -9,6 +9,7 @@
 #include "common/db/schema.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +22,9 @@
 #define TICK_MS     250
 #define STALLED_MS  120000 /* a lane silent for so long hangs: every call it makes is bounded */
 #define DB_RETRY_MS 1000
+/* Whatever is longer is given back to the system once it is free. glibc would raise this bound with
+ * the first long message, and keep the room for as many of them as ever were there at once. */
+#define MMAP_FROM (128 * 1024)
 
 struct worker {
     struct backend_conf *conf;
@@ -87,10 +91,11 @@ static void open_lanes(struct worker *w)
 {
     char err[512];
 
-    w->lanes = w->conf->networks.n;
+    w->lanes = w->conf->networks.n * SOLUTION_WAYS;
     w->lane = mem_zalloc(w->lanes * sizeof(struct lane *));
     for (size_t i = 0; i < w->lanes; i++) {
-        w->lane[i] = lane_open(w->conf, backend_network_at(w->conf, i), err, sizeof(err));
+        w->lane[i] = lane_open(w->conf, backend_network_at(w->conf, i / SOLUTION_WAYS),
+                               (enum solution_way)(i % SOLUTION_WAYS), err, sizeof(err));
         if (w->lane[i] == NULL) {
             log_fatal("worker.lane", LOG_STR("error", err));
             exit(EX_CONFIG);
@@ -139,6 +144,7 @@ int main(int argc, char **argv)
 
     w.conf = options_load(&backend_schema, argc, argv, BACKEND_CONF_PATH, &w.path);
     log_init_conf(PROGRAM, &w.conf->log);
+    mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
     sigemptyset(&w.signals);
     sigaddset(&w.signals, SIGTERM);
     sigaddset(&w.signals, SIGINT);
@@ -151,7 +157,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < w.lanes; i++)
             lane_start(w.lane[i]);
         log_info("worker.started", LOG_STR("version", PENSTOCK_VERSION),
-                 LOG_UINT("networks", w.lanes), LOG_STR("settings", w.path));
+                 LOG_UINT("networks", w.conf->networks.n), LOG_STR("settings", w.path));
         sd_notify(0, "READY=1");
         sig = supervise(&w);
         sd_notify(0, sig == SIGHUP ? "RELOADING=1" : "STOPPING=1");

@@ -11,6 +11,6 @@ struct tally {
 };
 
 /* One info line at most once a second, when there is something to say. */
-void tally_log(struct tally *t, const char *network, uint64_t parked);
+void tally_log(struct tally *t, const char *network, const char *queue, uint64_t parked);
 
 #endif

@@ -18,6 +18,8 @@
 #define BROKER_CHANNEL       1    /* publishing, confirms, consuming */
 #define BROKER_PROBE_CHANNEL 2    /* questions whose refusal must not end channel 1 */
 #define BROKER_SLACK_MS      1000 /* how late a read may end because it had to send a heartbeat */
+#define BROKER_READY_BYTES   (1u << 20) /* beyond it, deliveries are left to the network's buffers \
+                                         */
 
 /* A delivery between its last frame and broker_receive(). */
 struct ready {
@@ -71,6 +73,7 @@ struct broker {
     uint64_t too_long;  /* messages beyond it */
     bool consumer_lost; /* a connection with unacknowledged deliveries ended: receive reports it */
     STAILQ_HEAD(, ready) ready;
+    size_t ready_bytes; /* of their bodies */
 };
 
 static inline struct timeval broker_timeval(int64_t ms)
@@ -103,7 +106,8 @@ void broker_rpc_begin(struct broker *b, int64_t deadline);
  * dropped. */
 enum broker_result broker_read(struct broker *b, int64_t deadline);
 
-/* Everything that is there already. Never BROKER_IDLE. */
+/* Everything that is there already, or for a consumer until BROKER_READY_BYTES wait for
+ * broker_receive(): prefetch counts messages, whatever their size. Never BROKER_IDLE. */
 enum broker_result broker_drain(struct broker *b);
 
 /* What a reply code of the server's close means. */

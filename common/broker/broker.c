@@ -56,6 +56,7 @@ void broker_drop(struct broker *b)
         STAILQ_REMOVE_HEAD(&b->ready, link);
         broker_delivery_free(&d);
     }
+    b->ready_bytes = 0;
     if (b->content.ready) {
         struct broker_delivery *d = &b->content.ready->delivery;
 
@@ -81,11 +82,26 @@ enum broker_result broker_fail(struct broker *b, enum broker_result result, cons
 }
 
 /* A close with unread data makes the kernel reset the connection, and the broker may then lose
- * acknowledgements that are on their way. So a healthy connection is closed by the book. */
+ * acknowledgements that are on their way. So a healthy connection is closed by the book. The
+ * library's own call would keep every delivery that comes before the answer in memory. */
 static void farewell(struct broker *b)
 {
-    broker_rpc_begin(b, clock_mono_ms() + FAREWELL_MS);
-    amqp_connection_close(b->amqp, AMQP_REPLY_SUCCESS);
+    int64_t deadline = clock_mono_ms() + FAREWELL_MS;
+    amqp_connection_close_t m = {.reply_code = AMQP_REPLY_SUCCESS};
+    amqp_frame_t frame;
+    int status;
+
+    broker_rpc_begin(b, deadline);
+    status = amqp_send_method(b->amqp, 0, AMQP_CONNECTION_CLOSE_METHOD, &m);
+    while (status == AMQP_STATUS_OK) {
+        struct timeval tv = broker_timeval(clock_left_ms(deadline));
+
+        status = amqp_simple_wait_frame_noblock(b->amqp, &frame, &tv);
+        if (status == AMQP_STATUS_OK && frame.frame_type == AMQP_FRAME_METHOD &&
+            frame.payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD)
+            break;
+        amqp_maybe_release_buffers(b->amqp);
+    }
 }
 
 void broker_close(struct broker **b)

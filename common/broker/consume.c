@@ -58,6 +58,7 @@ enum broker_result broker_delivery_end(struct broker *b)
     b->content.ready = NULL;
     if (!b->content.too_long) {
         STAILQ_INSERT_TAIL(&b->ready, r, link);
+        b->ready_bytes += d->len;
         return BROKER_OK;
     }
     b->too_long++;
@@ -138,6 +139,7 @@ enum broker_result broker_receive(struct broker *b, size_t max_body, int64_t tim
     if (r == BROKER_OK) {
         *ret = &STAILQ_FIRST(&b->ready)->delivery;
         STAILQ_REMOVE_HEAD(&b->ready, link);
+        b->ready_bytes -= (*ret)->len;
     } else if (r != BROKER_IDLE) {
         report_loss(b);
     }

@@ -195,12 +195,22 @@ enum broker_result broker_read(struct broker *b, int64_t deadline)
     return r;
 }
 
+/* The library sends it only when there is nothing to read. */
+static enum broker_result send_heartbeat(struct broker *b)
+{
+    const amqp_frame_t beat = {.frame_type = AMQP_FRAME_HEARTBEAT};
+
+    watchdog_arm(b->watchdog, clock_mono_ms() + b->conf->confirm_timeout_ms);
+    return broker_check_status(b, amqp_send_frame(b->amqp, &beat), "heartbeat");
+}
+
 enum broker_result broker_drain(struct broker *b)
 {
-    enum broker_result r;
+    enum broker_result r = BROKER_OK;
 
-    do
+    while (r == BROKER_OK && b->ready_bytes < BROKER_READY_BYTES)
         r = broker_read(b, 0);
-    while (r == BROKER_OK);
+    if (r == BROKER_OK)
+        r = send_heartbeat(b);
     return r == BROKER_IDLE ? BROKER_OK : r;
 }

@@ -4,13 +4,45 @@
 #include "common/base/mem.h"
 #include "common/message/json_bound.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { VERSION = 1, MAX_DEPTH = 3, MAX_VALUES = 256 };
 
+#define HEAD_MAX        2048 /* longer than all in front of the fields, in the usual form */
 #define RECEIVED_MIN_US INT64_C(1577836800000000) /* 2020-01-01 */
 #define RECEIVED_MAX_US INT64_C(4102444800000000) /* 2100-01-01 */
+
+static const char *const route_ends[] = {[SOLUTION_SMALL] = "", [SOLUTION_LARGE] = ".large"};
+
+enum solution_way solution_way(size_t len)
+{
+    return len > SOLUTION_SMALL_MAX ? SOLUTION_LARGE : SOLUTION_SMALL;
+}
+
+void solution_route(const char *network, enum solution_way way, char ret[SOLUTION_ROUTE_SIZE])
+{
+    snprintf(ret, SOLUTION_ROUTE_SIZE, SOLUTION_KIND ".%.*s%s", NETWORK_MAX_NAME, network,
+             route_ends[way]);
+}
+
+bool solution_route_network(const char *route, char ret[NETWORK_MAX_NAME + 1])
+{
+    static const char kind[] = SOLUTION_KIND ".";
+    const char *end = route_ends[SOLUTION_LARGE];
+    size_t len;
+
+    if (strncmp(route, kind, strlen(kind)) != 0)
+        return false;
+    route += strlen(kind);
+    len = strcspn(route, ".");
+    if (len == 0 || len > NETWORK_MAX_NAME || (route[len] != '\0' && strcmp(route + len, end) != 0))
+        return false;
+    memcpy(ret, route, len);
+    ret[len] = '\0';
+    return true;
+}
 
 static bool is_printable(const char *p, size_t len)
 {
@@ -218,7 +250,7 @@ static const char *read_envelope(const json_t *json, struct solution_message *m)
 /* --- the usual form: what solution_build() writes, when nothing in it needs an escape --- */
 
 struct cursor {
-    char *p, *end;
+    const char *p, *end;
 };
 
 static bool skip(struct cursor *c, const char *literal)
@@ -230,18 +262,26 @@ static bool skip(struct cursor *c, const char *literal)
     return same;
 }
 
-/* The text up to the next quotation mark, which becomes a NUL. */
+/* The text up to the next quotation mark. */
 static bool take_text(struct cursor *c, struct text *ret)
 {
-    char *quote = memchr(c->p, '"', (size_t)(c->end - c->p));
+    const char *quote = memchr(c->p, '"', (size_t)(c->end - c->p));
 
     if (quote == NULL)
         return false;
     *ret = (struct text){c->p, (size_t)(quote - c->p)};
-    if (!is_printable(ret->p, ret->len) || memchr(ret->p, '\\', ret->len) != NULL)
-        return false;
-    *quote = '\0';
     c->p = quote + 1;
+    return is_printable(ret->p, ret->len) && memchr(ret->p, '\\', ret->len) == NULL;
+}
+
+/* The same inside COPY, whose quotation mark becomes a NUL. */
+static bool take_string(struct cursor *c, char *copy, struct text *ret)
+{
+    const char *start = c->p;
+
+    if (!take_text(c, ret))
+        return false;
+    copy[ret->len + (size_t)(start - copy)] = '\0';
     return true;
 }
 
@@ -263,8 +303,8 @@ static bool take_envelope(struct cursor *c, struct solution_message *m)
 
     if (!skip(c, "{\"v\":1,\"kind\":\"" SOLUTION_KIND "\",\"id\":\"") || !take_text(c, &id) ||
         !uuid_parse(id.p, id.len, &m->id) || !skip(c, ",\"network\":\"") ||
-        !take_text(c, &network) || !is_network_name(network.p) || !skip(c, ",\"received_us\":") ||
-        !take_number(c, &m->received_us))
+        !take_string(c, m->copy, &network) || !is_network_name(network.p) ||
+        !skip(c, ",\"received_us\":") || !take_number(c, &m->received_us))
         return false;
     m->network = network.p;
     return is_received_time(m->received_us);
@@ -285,7 +325,7 @@ static bool take_origin(struct cursor *c, struct solution_message *m)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct text text;
 
-        if (!skip(c, rows[i].key) || !take_text(c, &text) || text.len > ORIGIN_MAX_TEXT)
+        if (!skip(c, rows[i].key) || !take_string(c, m->copy, &text) || text.len > ORIGIN_MAX_TEXT)
             return false;
         *rows[i].text = text.p;
     }
@@ -301,19 +341,22 @@ static bool take_fields(struct cursor *c, struct solution_message *m)
     return ok && skip(c, "]}") && c->p == c->end;
 }
 
-/* False: it has another form, or something is wrong with it, which read_any() will say. */
+/* Only the head is copied, for the NULs: the fields stay where they are. False: it has another
+ * form, or something is wrong with it, which read_any() will say. */
 static bool read_usual(const char *body, size_t len, struct solution_message *ret)
 {
-    char *copy = mem_zalloc(len + 1);
-    struct solution_message m = {.copy = copy};
-    struct cursor c = {copy, copy + len};
+    size_t head = len < HEAD_MAX ? len : HEAD_MAX;
+    struct solution_message m = {.copy = mem_zalloc(head + 1)};
+    struct cursor c = {m.copy, m.copy + head}, fields;
 
-    memcpy(copy, body, len);
-    bool ok = take_envelope(&c, &m) && take_origin(&c, &m) && take_fields(&c, &m);
+    memcpy(m.copy, body, head);
+    bool ok = take_envelope(&c, &m) && take_origin(&c, &m);
+    fields = (struct cursor){body + (c.p - m.copy), body + len};
+    ok = ok && take_fields(&fields, &m);
     if (ok)
         *ret = m;
     else
-        free(copy);
+        free(m.copy);
     return ok;
 }
 
@@ -352,7 +395,25 @@ void solution_message_clear(struct solution_message *m)
 {
     json_decref(m->json);
     free(m->copy);
+    free(m->kept);
     *m = (struct solution_message){.json = NULL};
+}
+
+void solution_message_keep(struct solution_message *m)
+{
+    size_t len = 0;
+    char *p;
+
+    for (size_t i = 0; i < SOLUTION_FIELDS; i++)
+        len += m->field[i].len;
+    p = mem_zalloc(len + 1);
+    free(m->kept);
+    m->kept = p;
+    for (size_t i = 0; i < SOLUTION_FIELDS; i++) {
+        memcpy(p, m->field[i].p, m->field[i].len);
+        m->field[i].p = p;
+        p += m->field[i].len;
+    }
 }
 
 bool solution_number(const struct text *field, uint64_t *ret)

@@ -46,9 +46,9 @@ static void describe(struct service *s, const struct network *net, const struct 
 static bool publish(struct service *s, const struct solution_message *m, const char *body,
                     size_t len)
 {
-    char key[sizeof SOLUTION_KIND + 1 + NETWORK_MAX_NAME], id[UUID_TEXT_LEN + 1];
+    char key[SOLUTION_ROUTE_SIZE], id[UUID_TEXT_LEN + 1];
 
-    snprintf(key, sizeof key, SOLUTION_KIND ".%s", m->network);
+    solution_route(m->network, solution_way(len), key);
     uuid_format(&m->id, id);
     const struct broker_message message = {.exchange = SOLUTION_EXCHANGE,
                                            .routing_key = key,

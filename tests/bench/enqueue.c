@@ -5,7 +5,6 @@
  *     enqueue HOST:PORT VHOST USER PASSWORD_FILE NETWORK <SOLUTIONS
  */
 #include "common/base/clock.h"
-#include "common/base/mem.h"
 #include "common/broker/broker.h"
 #include "common/message/solution.h"
 
@@ -17,7 +16,7 @@
 enum { WINDOW = 200 };
 
 struct entry {
-    char id[UUID_TEXT_LEN + 1], *body;
+    char id[UUID_TEXT_LEN + 1], key[SOLUTION_ROUTE_SIZE], *body;
 };
 
 static bool read_entry(const char *network, struct entry *e, struct broker_message *m)
@@ -43,6 +42,8 @@ static bool read_entry(const char *network, struct entry *e, struct broker_messa
         fprintf(stderr, "enqueue: a line is no solution\n");
         exit(65);
     }
+    solution_route(network, solution_way(m->len), e->key);
+    m->routing_key = e->key;
     m->body = e->body;
     m->message_id = e->id;
     m->type = SOLUTION_KIND;
@@ -67,7 +68,6 @@ int main(int argc, char **argv)
                                .confirm_timeout_ms = 30000,
                                .heartbeat_s = 60};
     struct broker *b = broker_open(&conf, "bench enqueue", err, sizeof(err));
-    char *key = mem_sprintf(SOLUTION_KIND ".%s", argv[5]);
     size_t total = 0, n;
 
     if (b == NULL) {
@@ -79,8 +79,8 @@ int main(int argc, char **argv)
         enum broker_result results[WINDOW];
         struct entry e[WINDOW];
 
-        for (n = 0; n < WINDOW && read_entry(argv[5], &e[n], &m[n]); n++)
-            m[n].routing_key = key;
+        for (n = 0; n < WINDOW && read_entry(argv[5], &e[n], &m[n]);)
+            n++;
         if (n > 0 && broker_publish_many(b, m, n, results) != BROKER_OK) {
             fprintf(stderr, "enqueue: %s\n", broker_error(b));
             return 69;
@@ -91,6 +91,5 @@ int main(int argc, char **argv)
     } while (n == WINDOW);
     printf("%zu\n", total);
     broker_close(&b);
-    free(key);
     return 0;
 }

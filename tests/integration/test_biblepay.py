@@ -32,8 +32,9 @@ class Pool:
         self.network = f"bbp-{uuid.uuid4().hex[:12]}"
         self.queue = f"solution.{self.network}"
         self.wallets, self.worker = [], None
-        channel.queue_declare(self.queue, durable=True, arguments={"x-queue-type": "quorum"})
-        channel.queue_bind(self.queue, "penstock", self.queue)
+        for name in (self.queue, self.queue + ".large"):
+            channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
+            channel.queue_bind(name, "penstock", name)
         channel.confirm_delivery()
         self.guid, self.worker_id = self.miner()
 
@@ -112,7 +113,8 @@ class Pool:
         finally:
             for wallet in self.wallets:
                 wallet.stop()
-            self.channel.queue_delete(self.queue)
+            for name in (self.queue, self.queue + ".large"):
+                self.channel.queue_delete(name)
 
     # --- solutions ---
 

@@ -147,6 +147,10 @@ NEVER = {  # neither frontend nor backend
     "publish with no key": lambda c: publish(c, EXCHANGE, ""),
     "publish with a wildcard key": lambda c: publish(c, EXCHANGE, "#"),
     "publish with a longer key": lambda c: publish(c, EXCHANGE, "solution.litecoin.x"),
+    "publish with a key behind the large ones": lambda c: publish(
+        c, EXCHANGE, "solution.litecoin.large.x"),
+    "publish to the large ones of nobody": lambda c: publish(c, EXCHANGE, "solution..large"),
+    "publish to large ones of another kind": lambda c: publish(c, EXCHANGE, "share.litecoin.large"),
     "publish with a newline in the key": lambda c: publish(c, EXCHANGE, "x\nsolution.litecoin"),
     "publish in another's name": lambda c: c.basic_publish(
         EXCHANGE, "solution.litecoin", b"{}", pika.BasicProperties(user_id="penstock_admin")),
@@ -154,10 +158,13 @@ NEVER = {  # neither frontend nor backend
 
 FRONTEND_NEVER = {
     "get": lambda c: c.basic_get("solution.litecoin"),
+    "get large ones": lambda c: c.basic_get("solution.litecoin.large"),
     "get dead letters": lambda c: c.basic_get("dead"),
     "consume": lambda c: c.basic_consume("solution.litecoin", lambda *_: None),
+    "consume large ones": lambda c: c.basic_consume("solution.litecoin.large", lambda *_: None),
     "consume shares": lambda c: c.basic_consume("share.litecoin", lambda *_: None),
     "purge": lambda c: c.queue_purge("solution.litecoin"),
+    "purge large ones": lambda c: c.queue_purge("solution.litecoin.large"),
 }
 
 

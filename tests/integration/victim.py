@@ -42,8 +42,7 @@ class Victim:
                            lambda: amqp("backend").channel())
         self.query = self.books.query
         self.channel = amqp("admin").channel()
-        for network in (self.litecoin, self.bbp):
-            queue = f"solution.{network}"
+        for queue in self.queues():
             self.channel.queue_declare(queue, durable=True, arguments={
                 "x-queue-type": "quorum", "x-dead-letter-exchange": "penstock.dead",
                 "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"})
@@ -59,6 +58,10 @@ class Victim:
         self.archives = 0
         self.new_archive()
         self.fill_tips()
+
+    def queues(self):
+        return [f"solution.{network}{large}" for network in (self.litecoin, self.bbp)
+                for large in ("", ".large")]
 
     def miner(self, network):
         guid = str(uuid.uuid4())
@@ -164,8 +167,8 @@ password_file = {self.wallet.password_file}
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
         self.wallet.stop()
-        for network in (self.litecoin, self.bbp):
-            self.channel.queue_delete(f"solution.{network}")
+        for queue in self.queues():
+            self.channel.queue_delete(queue)
 
     # --- the load ---
 

@@ -25,6 +25,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#define CONTENT_MAX (4 << 20)
+
 static char root[64];
 static char dir[128]; /* of the network */
 static struct archive_conf conf;
@@ -87,11 +89,11 @@ static int files(const char *suffix, char path[PATH_MAX])
 /* The content, unpacked if need be (gzread() reads plain files too). */
 static char *content(const char *path)
 {
-    char *text = mem_zalloc(1 << 16);
+    char *text = mem_zalloc(CONTENT_MAX);
     gzFile f = gzopen(path, "rb");
 
     assert_non_null(f);
-    assert_true(gzread(f, text, (1 << 16) - 1) >= 0);
+    assert_true(gzread(f, text, CONTENT_MAX - 1) >= 0);
     gzclose(f);
     return text;
 }
@@ -111,6 +113,39 @@ static void tick_until(struct archive *a, const char *suffix, int want)
     }
     archive_tick(a);
     assert_int_equal(files(suffix, path), want);
+}
+
+/* Longer than what is gathered for one write, and of every length around it. */
+static void test_long_lines(void **state)
+{
+    static const size_t around[] = {262143, 262144, 262145, 524288, 1000000};
+    enum { N = sizeof(around) / sizeof(around[0]), MOST = 1000000 };
+    struct archive *a;
+    struct archive_line lines[N];
+    char path[PATH_MAX], *body = mem_zalloc(MOST), *text, *p;
+
+    (void)state;
+    for (size_t i = 0; i < MOST; i++)
+        body[i] = i % 1000 == 7 ? '\n' : (char)('a' + i % 26);
+    for (size_t i = 0; i < N; i++)
+        lines[i] = (struct archive_line){body, around[i]};
+    conf.rotate_bytes = CONTENT_MAX;
+    a = archive_new(&conf);
+    assert_true(archive_append(a, lines, N));
+    assert_int_equal(files(".jsonl", path), 1);
+    p = text = content(path);
+    for (size_t i = 0; i < MOST; i++)
+        if (body[i] == '\n')
+            body[i] = ' ';
+    for (size_t i = 0; i < N; i++) {
+        assert_memory_equal(p, body, around[i]);
+        assert_int_equal(p[around[i]], '\n');
+        p += around[i] + 1;
+    }
+    assert_int_equal(*p, '\0');
+    free(text);
+    free(body);
+    archive_close(&a);
 }
 
 static void test_lines(void **state)
@@ -287,7 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_lines),     TEST(test_rotation_by_size), TEST(test_rotation_by_age),
         TEST(test_leftovers), TEST(test_full_disk),        TEST(test_unusable_folder),
-        TEST(test_two),
+        TEST(test_two),       TEST(test_long_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,28 @@ static void test_hostile_message(void **state)
     assert_string_equal(letter.id, id);
 }
 
+static void test_route(void **state)
+{
+    struct broker_delivery d = message("x", NULL, "solution.litecoin");
+    char route[DEAD_ROUTE_SIZE];
+
+    (void)state;
+    dead_route(&d, route);
+    assert_string_equal(route, "solution.litecoin");
+    d.len = SOLUTION_SMALL_MAX + 1; /* as an older frontend queued it */
+    dead_route(&d, route);
+    assert_string_equal(route, "solution.litecoin.large");
+    d.routing_key = (char *)"solution.litecoin.large";
+    dead_route(&d, route);
+    assert_string_equal(route, "solution.litecoin.large");
+    d.len = 5;
+    dead_route(&d, route);
+    assert_string_equal(route, "solution.litecoin");
+    d.routing_key = (char *)"share.litecoin";
+    dead_route(&d, route);
+    assert_string_equal(route, "share.litecoin");
+}
+
 static void test_json(void **state)
 {
     struct broker_delivery d = message("\xff", NULL, "solution.litecoin");
@@ -111,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound_message),
         cmocka_unit_test(test_hostile_message),
+        cmocka_unit_test(test_route),
         cmocka_unit_test(test_json),
     };
 

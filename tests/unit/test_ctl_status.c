@@ -20,6 +20,8 @@ static struct status example(void)
                                               .tip_known = true,
                                               .tip_height = 433,
                                               .waiting_known = true,
+                                              .waiting = 12,
+                                              .waiting_large = 3,
                                               .work_rate = 20.4,
                                               .share_rate = 1999.6,
                                               .rejection_rate = -1};
@@ -54,7 +56,8 @@ static void test_plain_picture(void **state)
                                    "  Blocks on a side chain              0            0\n"
                                    "  Blocks refused by wallet            0            0\n"
                                    "  Chain height                      433            ?\n"
-                                   "  Solutions waiting                   0            ?\n"
+                                   "  Solutions waiting                  12            ?\n"
+                                   "    of them large                     3            ?\n"
                                    "\n"
                                    "  Dead letters                        ?\n"
                                    "  broker: away\n";

@@ -101,8 +101,43 @@ static const char *read_copy(const char *body, size_t len, struct solution_messa
     uint8_t *copy = bytes_copy((const uint8_t *)body, len);
     const char *wrong = solution_read((const char *)copy, len, ret);
 
+    if (wrong == NULL)
+        solution_message_keep(ret);
     free(copy);
     return wrong;
+}
+
+static void test_route(void **state)
+{
+    char route[SOLUTION_ROUTE_SIZE], network[NETWORK_MAX_NAME + 1];
+    static const char longest[] = "abcdefghijklmnopqrstuvwxyz-01234";
+    static const char *const none[] = {"",
+                                       "solution",
+                                       "solution.",
+                                       "solution..large",
+                                       "share.a",
+                                       "solution.a.x",
+                                       "solution.a.large.x",
+                                       "solution.a.",
+                                       "xsolution.a",
+                                       "solution.abcdefghijklmnopqrstuvwxyz-012345"};
+
+    (void)state;
+    assert_int_equal(solution_way(0), SOLUTION_SMALL);
+    assert_int_equal(solution_way(65536), SOLUTION_SMALL);
+    assert_int_equal(solution_way(65537), SOLUTION_LARGE);
+    solution_route("litecoin-b", SOLUTION_SMALL, route);
+    assert_string_equal(route, "solution.litecoin-b");
+    solution_route("litecoin-b", SOLUTION_LARGE, route);
+    assert_string_equal(route, "solution.litecoin-b.large");
+    assert_true(solution_route_network(route, network));
+    assert_string_equal(network, "litecoin-b");
+    solution_route(longest, SOLUTION_LARGE, route);
+    assert_int_equal(strlen(route), sizeof(route) - 1);
+    assert_true(solution_route_network(route, network));
+    assert_string_equal(network, longest);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_false(solution_route_network(none[i], network));
 }
 
 static void test_round_trip(void **state)
@@ -521,13 +556,21 @@ static void test_hash_rate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split),         cmocka_unit_test(test_split_refused),
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_wire_form),
-        cmocka_unit_test(test_usual_form),    cmocka_unit_test(test_usual_form_changed),
-        cmocka_unit_test(test_build_refused), cmocka_unit_test(test_origin_cut),
-        cmocka_unit_test(test_poison),        cmocka_unit_test(test_unknown_members),
-        cmocka_unit_test(test_bombs),         cmocka_unit_test(test_large),
-        cmocka_unit_test(test_json_within),   cmocka_unit_test(test_number),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_split_refused),
+        cmocka_unit_test(test_route),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_wire_form),
+        cmocka_unit_test(test_usual_form),
+        cmocka_unit_test(test_usual_form_changed),
+        cmocka_unit_test(test_build_refused),
+        cmocka_unit_test(test_origin_cut),
+        cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_unknown_members),
+        cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_json_within),
+        cmocka_unit_test(test_number),
         cmocka_unit_test(test_hash_rate),
     };
     return cmocka_run_group_tests_name("solution", tests, NULL, NULL);
