@@ -133,6 +133,7 @@ CREATE TABLE IF NOT EXISTS payout (
     confirmations INT         NOT NULL DEFAULT 0,
     attempts    INT UNSIGNED  NOT NULL DEFAULT 0,
     attempted_at DATETIME(6)  NULL,
+    searched_at DATETIME(6)   NULL COMMENT 'of an intent: the first search after the attempt that found nothing',
     answer      VARCHAR(160)  NOT NULL DEFAULT '' COMMENT 'the wallet''s last words',
     created_at  DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     sent_at     DATETIME(6)   NULL,
@@ -151,6 +152,17 @@ CREATE TABLE IF NOT EXISTS payout_item (
     PRIMARY KEY (payout_id, miner_id),
     KEY payout_item_miner (miner_id, payout_id),
     CONSTRAINT payout_item_payout FOREIGN KEY (payout_id) REFERENCES payout (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_nopad_bin;
+
+-- The coins that a payout spends: no two of them the same one, also when two networks share a wallet.
+CREATE TABLE IF NOT EXISTS payout_input (
+    payout_id   UUID          NOT NULL,
+    txid        BINARY(32)    NOT NULL COMMENT 'display order; the transaction that made the coin',
+    vout        INT UNSIGNED  NOT NULL,
+    active      BOOLEAN       NULL DEFAULT TRUE COMMENT 'NULL: the payout was cancelled, the coin is free',
+    PRIMARY KEY (payout_id, txid, vout),
+    UNIQUE KEY payout_input_coin (txid, vout, active),
+    CONSTRAINT payout_input_payout FOREIGN KEY (payout_id) REFERENCES payout (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_nopad_bin;
 
 -- The latest row of a network says whether it pays.
