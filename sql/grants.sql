@@ -13,8 +13,8 @@ REVOKE ALL PRIVILEGES, GRANT OPTION FROM penstock_frontend_rights;
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM penstock_backend_rights;
 
 -- ---------------------------------------------------------------------------------------------
--- Frontend: adds to three tables, reads four views. It never changes or deletes, reads no base
--- table, and calls nothing.
+-- Frontend: adds to three tables, reads views made for it. It never changes or deletes, reads no
+-- base table, and calls nothing.
 --
 -- INSERT is granted by column. What is missing is set by the server: the time stamps; worker.id (a
 -- row with the largest id would stop all further ones); miner.disabled (the operator's).
@@ -33,6 +33,30 @@ GRANT SELECT ON penstock.intake_worker TO penstock_frontend_rights;
 GRANT SELECT ON penstock.intake_ban TO penstock_frontend_rights;
 -- to refuse a schema that the program does not know
 GRANT SELECT ON penstock.schema_level TO penstock_frontend_rights;
+-- what pages, the API and monitoring show; 0006_site_views.sql says what each view leaves out
+-- the chain, and the pool's blocks
+GRANT SELECT ON penstock.site_tip TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_block TO penstock_frontend_rights;
+-- shares summed up, by worker and for all; why solutions were refused
+GRANT SELECT ON penstock.site_network_hour TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_rejected_minute TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_worker_minute TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_worker_hour TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_rejected TO penstock_frontend_rights;
+-- a miner: its balance, its workers, what it was credited and paid
+GRANT SELECT ON penstock.site_miner TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_worker TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_credit TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_balance_change TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_payment TO penstock_frontend_rights;
+-- the books as a whole, by kind of account; the last audit; whether payouts are frozen
+GRANT SELECT ON penstock.site_payout TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_ledger TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_audit TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_freeze TO penstock_frontend_rights;
+-- for monitoring: scheduled tasks and workers
+GRANT SELECT ON penstock.site_task TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_lane TO penstock_frontend_rights;
 
 -- ---------------------------------------------------------------------------------------------
 -- Backend: judges what the frontend took in. No DELETE: old shares go by dropping partitions.
@@ -82,9 +106,11 @@ GRANT SELECT ON penstock.entry TO penstock_backend_rights;
 GRANT EXECUTE ON PROCEDURE penstock.post_journal TO penstock_backend_rights;
 GRANT EXECUTE ON PROCEDURE penstock.correct_balance TO penstock_backend_rights;
 -- payouts: to whom, how much and which bytes never changes, except that an intent learns its txid and fee
-GRANT SELECT, INSERT, UPDATE (status, txid, fee, confirmations, attempts, attempted_at, answer, sent_at, confirmed_at)
+GRANT SELECT, INSERT, UPDATE (status, txid, fee, confirmations, attempts, attempted_at, searched_at, answer, sent_at, confirmed_at)
     ON penstock.payout TO penstock_backend_rights;
 GRANT SELECT, INSERT, UPDATE (received) ON penstock.payout_item TO penstock_backend_rights;
+-- a cancelled payout's coins are free again
+GRANT SELECT, INSERT, UPDATE (active) ON penstock.payout_input TO penstock_backend_rights;
 -- frozen and thawed by adding a row
 GRANT SELECT, INSERT ON penstock.payout_freeze TO penstock_backend_rights;
 -- the operator's settings of a miner (ON DUPLICATE KEY UPDATE)

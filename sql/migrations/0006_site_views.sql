@@ -1,0 +1,113 @@
+-- 0006: what pages, the API and monitoring read. Each view shows what a page shows, and nothing else.
+-- admits: 4
+--
+-- No view has a sender's address, an e-mail address, a raw transaction, an id that a miner sends as proof
+-- of who it is, or an operator's note. What belongs to a miner goes by network and address, which is
+-- how the outside knows it. Pages read sums by the minute and hour and by index; none counts shares.
+
+ALTER TABLE block
+    ADD INDEX IF NOT EXISTS block_pool_height (network, pool_block, height),
+    ADD INDEX IF NOT EXISTS block_chain_time (network, chain_time);
+ALTER TABLE payout
+    ADD INDEX IF NOT EXISTS payout_time (network, created_at),
+    ADD INDEX IF NOT EXISTS payout_sum (network, kind, status, amount);
+
+-- --- the chain, and the pool's blocks in it ---
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_tip AS
+    SELECT network, height, LOWER(HEX(hash)) AS hash, seen_at FROM tip;
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_block AS
+    SELECT b.network, b.height, LOWER(HEX(b.hash)) AS hash, b.status, b.pool_block, b.subsidy, b.chain_time,
+           b.created_at, b.difficulty, f.address AS finder
+      FROM block b LEFT JOIN miner f ON f.id = b.finder_id;
+
+-- --- shares, summed up ---
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_network_hour AS
+    SELECT network, hour, shares, rejected, difficulty, miners, workers, blocks, pool_blocks FROM network_stats;
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_rejected_minute AS
+    SELECT network, minute, reason, rejected FROM rejected_stats;
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_worker_minute AS
+    SELECT s.network, m.address, w.name AS worker, s.minute, s.shares, s.rejected, s.difficulty
+      FROM share_stats s
+      JOIN worker w ON w.id = s.worker_id
+      JOIN miner m ON m.id = w.miner_id AND m.network = s.network;
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_worker_hour AS
+    SELECT s.network, m.address, w.name AS worker, s.hour, s.shares, s.rejected, s.difficulty
+      FROM share_stats_hour s
+      JOIN worker w ON w.id = s.worker_id
+      JOIN miner m ON m.id = w.miner_id AND m.network = s.network;
+
+-- --- a miner ---
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_miner AS
+    SELECT m.network, m.address, m.disabled, m.created_at, COALESCE(a.balance, 0) AS balance,
+           t.minimum_payout, r.rating_bp
+      FROM miner m
+      LEFT JOIN account a ON a.network = m.network AND a.kind = 'miner' AND a.miner_id = m.id
+      LEFT JOIN miner_setting t ON t.miner_id = m.id
+      LEFT JOIN miner_rating r ON r.miner_id = m.id;
+
+-- The latest minute of each worker is the first of its key read backwards.
+CREATE OR REPLACE SQL SECURITY DEFINER VIEW site_worker AS
+    SELECT m.network, m.address, w.name AS worker, w.created_at,
+           (SELECT s.minute FROM share_stats s WHERE s.worker_id = w.id AND s.shares > 0
+             ORDER BY s.minute DESC LIMIT 1) AS last_minute
+      FROM worker w JOIN miner m ON m.id = w.miner_id;
+
+-- Why a worker's solutions were refused: one row each, so whoever reads this bounds the time and the rows.
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_rejected AS
+    SELECT m.network, m.address, w.name AS worker, r.reason, r.received_at
+      FROM rejected r
+      JOIN worker w ON w.id = r.worker_id
+      JOIN miner m ON m.id = w.miner_id AND m.network = r.network;
+
+-- --- money ---
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_credit AS
+    SELECT m.network, m.address, c.block_id AS number, b.height, c.shares, c.amount, p.created_at
+      FROM block_credit c
+      JOIN miner m ON m.id = c.miner_id
+      JOIN block_split p ON p.block_id = c.block_id AND p.network = m.network
+      JOIN block b ON b.id = c.block_id;
+
+-- What changed a miner's balance. The note is written for the miner.
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_balance_change AS
+    SELECT m.network, m.address, e.journal_id AS number, e.amount, j.kind, j.note, j.created_at
+      FROM entry e
+      JOIN account a ON a.id = e.account_id AND a.kind = 'miner'
+      JOIN miner m ON m.id = a.miner_id AND m.network = a.network
+      JOIN journal j ON j.id = e.journal_id;
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_payment AS
+    SELECT p.network, i.address, i.amount, i.received, p.status, LOWER(HEX(p.txid)) AS txid,
+           p.confirmations, p.created_at, p.sent_at, p.confirmed_at
+      FROM payout_item i
+      JOIN payout p ON p.id = i.payout_id AND p.kind = 'payment' AND p.status <> 'cancelled'
+      JOIN miner m ON m.id = i.miner_id AND m.network = p.network AND m.address = i.address;
+
+-- Transactions, without the receivers: how much, and how far.
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_payout AS
+    SELECT network, kind, status, amount, fee, created_at FROM payout;
+
+-- The books by kind of account; no miner by itself.
+CREATE OR REPLACE SQL SECURITY DEFINER VIEW site_ledger AS
+    SELECT network, kind, SUM(balance) AS balance, COUNT(*) AS accounts FROM account GROUP BY network, kind;
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_audit AS
+    SELECT network, id AS number, created_at, outcome, owed, held FROM audit_run;
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_freeze AS
+    SELECT network, id AS number, frozen, created_at FROM payout_freeze;
+
+-- --- is all well? ---
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_task AS
+    SELECT task, network, id AS number, started_at, ended_at, outcome FROM task_run;
+
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_lane AS
+    SELECT network, settled_until, seen_at FROM lane_progress;
