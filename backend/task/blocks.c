@@ -385,7 +385,7 @@ enum db_result blocks_release_shares(struct db *db, const char *network, uint64_
     struct ids ids = {mem_zalloc(0), 0};
     enum db_result r = db_query(db,
                                 "SELECT id FROM block WHERE network = ? AND pool_block "
-                                "AND status = 'orphaned' AND finished_at IS NULL",
+                                "AND status IN ('orphaned', 'stale') AND finished_at IS NULL",
                                 (const struct db_value[]){DB_TEXT(network)}, 1, add_id, &ids);
 
     FAULT_POINT("blocks.orphans");

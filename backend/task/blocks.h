@@ -53,7 +53,8 @@ enum db_result block_orphan(struct db *db, const char *network, const struct sto
 enum db_result block_reopen(struct db *db, const char *network, const struct stored_block *b,
                             bool *ret_done);
 
-/* Takes the shares off every orphaned block that was not paid, so that the next block gets them. */
+/* Takes the shares off every orphaned or stale block that was not paid, so that the next block gets
+ * them. */
 enum db_result blocks_release_shares(struct db *db, const char *network, uint64_t *ret_shares);
 
 #endif

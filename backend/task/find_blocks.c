@@ -136,6 +136,16 @@ static enum task_result follow_reorganisation(struct find *f)
     return result;
 }
 
+/* A block of the chain whose recipient became another one stays stale. */
+static enum task_result is_the_pools(struct find *f, const struct stored_block *b, bool *ret)
+{
+    struct chain_block now;
+    enum task_result result = task_chain(f->run, chain_block_at(f->run->chain, b->height, &now));
+
+    *ret = result == TASK_DONE && now.pool_block && u256_cmp(&now.hash, &b->hash) == 0;
+    return result;
+}
+
 /* Share-out has found these missing on the chain. Either they are, or they were for a while. */
 static enum task_result settle_stale(struct find *f)
 {
@@ -146,12 +156,14 @@ static enum task_result settle_stale(struct find *f)
         task_db(run, blocks_stale(run->db, run->network, stale, STALE_MAX, &n), "stale blocks");
 
     for (size_t i = 0; result == TASK_DONE && i < n; i++) {
-        bool on_chain, done = true;
+        bool on_chain, ours = false, done = true;
 
         result = look_at(f, &stale[i], &on_chain);
         if (result == TASK_DONE && !on_chain)
             result = orphan(f, &stale[i]);
-        else if (result == TASK_DONE && !is_dry(f))
+        else if (result == TASK_DONE)
+            result = is_the_pools(f, &stale[i], &ours);
+        if (result == TASK_DONE && on_chain && ours && !is_dry(f))
             result =
                 task_db(run, block_reopen(run->db, run->network, &stale[i], &done), "reopening");
     }

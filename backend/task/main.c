@@ -18,6 +18,8 @@
 /* In the order in which they follow each other. */
 static const struct task *const tasks[] = {
     &find_blocks_task,
+    &assign_shares_task,
+    &share_out_task,
     &roll_stats_task,
 };
 

@@ -280,6 +280,21 @@ static void park(struct lane *l, struct item *item)
     lane_park(l, item);
 }
 
+/* What is parked is not settled; what is refused has a time that nobody vouches for. */
+static int64_t oldest_of(const struct batch *b)
+{
+    int64_t oldest = INT64_MAX;
+
+    for (size_t i = 0; i < b->n; i++) {
+        const struct share *s = &b->item[i]->share;
+
+        if (s->received_set && s->received_us < oldest &&
+            (s->state == SHARE_ACCEPTED || s->state == SHARE_PARKED))
+            oldest = s->received_us;
+    }
+    return oldest;
+}
+
 static void settle(struct batch *b)
 {
     struct lane *l = b->lane;
@@ -295,6 +310,7 @@ static void settle(struct batch *b)
             l->tally.redelivered++;
     }
     acknowledge(b);
+    progress_settled(&l->progress, oldest_of(b));
     for (size_t i = 0; i < b->n; i++)
         if (b->item[i]->share.state != SHARE_PARKED)
             item_free(&b->item[i]);

@@ -7,6 +7,7 @@
 #include "backend/worker/archive.h"
 #include "backend/worker/item.h"
 #include "backend/worker/lane.h"
+#include "backend/worker/progress.h"
 #include "backend/worker/tally.h"
 #include "common/base/backoff.h"
 #include "common/broker/broker.h"
@@ -36,6 +37,7 @@ struct lane {
     int64_t held_logged_ms;
     int64_t refreshed_ms;
     struct tally tally;
+    struct progress progress;
 
     pthread_t thread;
     atomic_bool stop;

@@ -35,6 +35,7 @@ struct lane *lane_open(const struct backend_conf *conf, const struct backend_net
     solution_route(net->base.label, way, l->queue);
     l->backoff = BACKOFF_INIT(HOLD_FIRST_MS, HOLD_MOST_MS);
     l->origins = origins_new();
+    progress_init(&l->progress);
     l->parked = mem_zalloc(l->prefetch * sizeof(struct item *));
     l->archive = archive_new(&(struct archive_conf){
         .dir = conf->worker.archive_dir,
@@ -134,6 +135,7 @@ bool lane_hold(struct lane *l, const char *why)
         int64_t left = clock_left_ms(end);
 
         show_life(l);
+        progress_tell(&l->progress, l->db, l->net->base.label);
         clock_sleep_ms(left < SLICE_MS ? left : SLICE_MS);
     }
     broker_ping(l->broker); /* whatever it says: the batch is judged without the broker */
@@ -267,6 +269,7 @@ static void do_chores(struct lane *l)
     FAULT_POINT("lane.tended");
     archive_tick(l->archive);
     FAULT_POINT("lane.archive_ticked");
+    progress_tell(&l->progress, l->db, l->net->base.label);
     tally_log(&l->tally, l->net->base.label, l->queue, l->parked_n);
 }
 
@@ -280,6 +283,8 @@ static bool turn(struct lane *l, struct item **room)
     char why[256];
 
     show_life(l);
+    if (r == BROKER_IDLE && g.n == 0 && l->parked_n == 0 && l->alone == NULL)
+        progress_idle(&l->progress, l->broker, l->queue);
     if (!run_gathered(l, &g) || !run_alone(l))
         return false;
     do_chores(l);
