@@ -152,6 +152,15 @@ def cpu_us(pids):
     return total / 1000
 
 
+def private_kb(pids):
+    """Memory that each of these processes has for itself."""
+    found = []
+    for pid in pids:
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+        found.append(sum(map(int, re.findall(r"^Private_\w+: +(\d+) kB$", text, re.M))))
+    return found
+
+
 class WebServer:
     """A web server like the pool's, with PROGRAM in the place of the frontend."""
 

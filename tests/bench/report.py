@@ -38,6 +38,9 @@ def table(result):
     for state in ("stopped", "running"):
         for kind, found in result.get(state, {}).items():
             lines += ["", *lines_of(f"{kind}, worker {state}", found)]
+    frontend = result["frontend"]
+    lines += ["", f"memory of its own of an idle frontend process: median {frontend['median_kb']:.0f} kB, "
+              f"most {frontend['max_kb']} kB, of {frontend['processes']}"]
     backlog = result.get("backlog")
     if backlog:
         lines += ["", "queue to committed share, CPU time a share: "
@@ -72,6 +75,8 @@ def judge(result):
                               ms <= 500))
                 if found[name]["failed"]:
                     goals.append((f"{name}, {kind}, worker {state}: {found[name]['failed']} failed", False))
+    most = result["frontend"]["max_kb"]
+    goals.append((f"memory of its own of an idle frontend process: {most} kB, at most 2048", most <= 2048))
     backlog = result.get("backlog")
     if backlog:
         scaled = backlog["all_us"] * HASH_US / backlog["hash_us"]
