@@ -94,11 +94,14 @@ render() {
 }
 
 # as TIER COMMAND…: with that tier's uid, no supplementary groups, and no way back.
-as() {
+as() { (exec_as "$@"); }
+
+# The same in place of this shell.
+exec_as() {
     local id=${TIER_UID[$1]} gid
     shift
     gid=$(id -g "$id" 2>/dev/null) || gid=$id
-    setpriv --reuid "$id" --regid "$gid" --clear-groups --inh-caps=-all --no-new-privs -- "$@"
+    exec setpriv --reuid "$id" --regid "$gid" --clear-groups --inh-caps=-all --no-new-privs -- "$@"
 }
 
 # with_lock FILE SECONDS COMMAND…: COMMAND with the lock held, in a subshell.
