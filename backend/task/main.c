@@ -21,6 +21,7 @@ static const struct task *const tasks[] = {
     &assign_shares_task,
     &share_out_task,
     &roll_stats_task,
+    &audit_task,
 };
 
 #define TASKS        (sizeof tasks / sizeof tasks[0])
