@@ -43,7 +43,7 @@ install_man = $(call put,644,$(MANDIR)/man$(1),$(filter %.$(1),$(call man_pages,
 # Passwords are files of this folder, each with an owner of its own; only their names are known here.
 secrets = install -d -m 711 $(DESTDIR)$(SYSCONFDIR)/penstock/secrets
 
-# What both units of the backend may do is said once.
+# What all units of the backend may do is said once.
 SANDBOX = -e '/^@SANDBOX@$$/r deploy/systemd/sandbox' -e '/^@SANDBOX@$$/d'
 
 # Apache's own variables (Define) stand for what differs from machine to machine.
@@ -70,12 +70,13 @@ install-frontend: $(BUILD)/penstock-frontend $(call man_pages,$(MAN_frontend)) i
 	$(call install_man,8,$(MAN_frontend))
 	$(call install_man,5,$(MAN_frontend))
 
-install-backend: $(BUILD)/penstock-worker $(BUILD)/penstockctl $(call man_pages,$(MAN_backend)) install-doc install-sql
-	$(call put,755,$(SBINDIR),$(BUILD)/penstock-worker)
+install-backend: $(BUILD)/penstock-worker $(BUILD)/penstock-task $(BUILD)/penstockctl $(call man_pages,$(MAN_backend)) install-doc install-sql
+	$(call put,755,$(SBINDIR),$(BUILD)/penstock-worker $(BUILD)/penstock-task)
 	$(call put,755,$(BINDIR),$(BUILD)/penstockctl)
 	$(call fill,deploy/systemd/penstock-worker@.service.in,$(UNITDIR)/penstock-worker@.service,$(SANDBOX))
 	$(call fill,deploy/systemd/penstock-partitions.service.in,$(UNITDIR)/penstock-partitions.service,$(SANDBOX))
-	$(call put,644,$(UNITDIR),deploy/systemd/penstock-partitions.timer)
+	$(call fill,deploy/systemd/penstock-task@.service.in,$(UNITDIR)/penstock-task@.service,$(SANDBOX))
+	$(call put,644,$(UNITDIR),deploy/systemd/penstock-partitions.timer deploy/systemd/penstock-task@*.timer)
 	$(call fill,deploy/systemd/sysusers.conf,$(SYSUSERSDIR)/penstock.conf)
 	$(secrets)
 	$(call example,penstock-worker,$(SYSCONFDIR)/penstock/backend.conf.example)

@@ -15,6 +15,9 @@ install_programs() {
         [[ -f $file && -x $file ]] || continue
         install_file 755 "$file" "$STATE/bin/${file#"$ROOT/build/"}"
     done
+    for file in schedule demo-blocks; do
+        install_file 755 "$ROOT/deploy/lib/$file" "$STATE/bin/$file"
+    done
 }
 
 # By rename, since a running program's file cannot be written to.

@@ -1,5 +1,5 @@
-# The pool's own programs: their configuration files, the supervised parts worker-1, worker-2 and
-# demo-miner. Sourced, never run.
+# The pool's own programs: their configuration files, the supervised parts worker-1, worker-2,
+# schedule, demo-miner and demo-blocks. Sourced, never run.
 
 SHARE_TARGET=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff # easiest: shares come fast
 FRONTEND_PROCESSES=96
@@ -34,6 +34,13 @@ backend_network() {
     network_section "$1"
     printf 'family = bitcoin\nalgorithm = scrypt\nhalving_interval = 150\nshare_target_limit = %s\n' \
         "$SHARE_TARGET"
+    regtest_money
+}
+
+# A chain of its own, whose blocks are seconds apart: nothing waits for hours or days.
+regtest_money() {
+    printf 'first_height = 1\nassign_wait_s = 60\nmaturity_s = 0\nfee_bp = 100\n'
+    printf 'payout_interval_s = 0\npayout_confirmations = 2\n'
 }
 
 # wallet_of NETWORK: its wallet's URL, user and password file, on three lines.
@@ -109,6 +116,10 @@ launch_worker() {
 ready_worker() { running "$1"; }
 reload_worker() { kill -HUP "$(pid_of "$1")"; }
 
+# All scheduled tasks, in turn.
+launch_schedule() { launch "$1" backend -- bash "$STATE/bin/schedule" "$STATE"; }
+ready_schedule() { running "$1"; }
+
 # A share every half second, a block every 30 s at most: the subsidy halves every 150 blocks.
 launch_miner() {
     launch "$1" miner -- "$STATE/bin/tools/action-miner" --url "https://127.0.0.1:$PORT_HTTPS" \
@@ -117,3 +128,8 @@ launch_miner() {
         --node-password-file "$STATE/secret/miner/wallet.password" --interval-ms 500 --block-every 30
 }
 ready_miner() { running "$1"; }
+
+launch_blocks() {
+    launch "$1" miner RPC_USER="$RPC_USER" -- bash "$STATE/bin/demo-blocks" "$STATE"
+}
+ready_blocks() { running "$1"; }

@@ -23,9 +23,10 @@ make_folders() {
         apache:frontend; do
         make_folder "${name#*:}" 700 "${name%:*}"
     done
-    for name in worker-1 worker-2 demo-miner; do
+    for name in worker-1 worker-2 schedule demo-miner; do
         mkdir -p "$STATE/$name"
     done
+    make_folder miner 700 demo-blocks
     for name in frontend backend admin rabbitmq miner; do
         make_folder "$name" 700 "secret/$name"
     done

@@ -18,6 +18,8 @@ from test_first_light import mine
 pytestmark = pytest.mark.own_state
 
 DOC = {f"usr/share/doc/penstock/{name}" for name in ("INSTALL.md", "LICENSE", "README.md")}
+TASKS = ["assign-shares", "audit", "clean-up", "find-blocks", "pay", "rate-miners", "roll-stats",
+         "share-out"]
 SQL = {f"usr/share/penstock/{path.relative_to(ROOT)}" for path in (ROOT / "sql").rglob("*")
        if path.is_file()}
 FILES = {
@@ -45,8 +47,11 @@ FILES = {
         "usr/bin/penstockctl",
         "usr/lib/systemd/system/penstock-partitions.service",
         "usr/lib/systemd/system/penstock-partitions.timer",
+        "usr/lib/systemd/system/penstock-task@.service",
+        *(f"usr/lib/systemd/system/penstock-task@{task}.timer" for task in TASKS),
         "usr/lib/systemd/system/penstock-worker@.service",
         "usr/lib/sysusers.d/penstock.conf",
+        "usr/sbin/penstock-task",
         "usr/sbin/penstock-worker",
         "usr/share/man/man5/backend.conf.5",
         "usr/share/man/man8/penstock-worker.8",
@@ -54,6 +59,7 @@ FILES = {
     },
 }
 PROGRAMS = {"penstock-frontend": "usr/sbin", "penstock-worker": "usr/sbin",
+            "penstock-task": "usr/sbin",
             "penstockctl": "usr/bin"}
 
 
@@ -177,7 +183,7 @@ def test_the_manual_page_has_every_command(everything):
 
 # --- systemd ---
 
-UNITS = ["penstock-worker@.service", "penstock-partitions.service"]
+UNITS = ["penstock-worker@.service", "penstock-partitions.service", "penstock-task@.service"]
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +201,9 @@ def machine(everything, tmp_path_factory):
 
 
 @pytest.mark.parametrize("unit", ["penstock-worker@1.service", "penstock-partitions.service",
-                                  "penstock-partitions.timer", "apache2.service"])
+                                  "penstock-partitions.timer", "apache2.service",
+                                  *(f"penstock-task@{task}.{kind}" for task in TASKS
+                                    for kind in ("service", "timer"))])
 def test_units_verify(machine, unit):
     done = run("systemd-analyze", "verify", "--man=no", f"--root={machine}", unit)
     said = [line for line in done.stdout.splitlines() if "penstock" in line or "apache2" in line]
