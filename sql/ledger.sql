@@ -76,6 +76,9 @@ BEGIN
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: the entries do not sum to zero';
     END IF;
 
+    -- first of all, so that what was posted before is a duplicate, whatever its accounts hold by now
+    INSERT INTO journal (network, kind, ref, note) VALUES (p_network, p_kind, p_ref, COALESCE(p_note, ''));
+    SET v_journal = LAST_INSERT_ID();
     INSERT IGNORE INTO account (network, kind, miner_id)
         SELECT DISTINCT p_network, t.kind, COALESCE(NULLIF(t.miner, ''), nobody)
           FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (kind VARCHAR(16) CHARACTER SET ascii PATH '$[0]',
@@ -102,8 +105,6 @@ BEGIN
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'post_journal: an account would fall below zero, or hold too much';
     END IF;
 
-    INSERT INTO journal (network, kind, ref, note) VALUES (p_network, p_kind, p_ref, COALESCE(p_note, ''));
-    SET v_journal = LAST_INSERT_ID();
     INSERT INTO entry (journal_id, line, account_id, amount)
         SELECT v_journal, t.line, a.id, CAST(t.amount AS SIGNED)
           FROM JSON_TABLE(p_entries, '$[*]' COLUMNS (line FOR ORDINALITY,

@@ -69,6 +69,7 @@ enum standing {
     STANDING_WRONG, /* the same block with another reward: no chain does that */
 };
 
+/* The recipient's text may change while the block does not: the pool's address was rotated. */
 static enum task_result ask_chain(struct task_run *run, const struct mature *b, enum standing *ret)
 {
     struct chain_block now;
@@ -84,7 +85,7 @@ static enum task_result ask_chain(struct task_run *run, const struct mature *b, 
         return result;
     if (!now.has_subsidy)
         return task_wait(run, "the wallet does not tell the subsidy of block %" PRIu64, b->height);
-    if (strcmp(now.recipient, b->recipient) == 0)
+    if (now.pool_block || strcmp(now.recipient, b->recipient) == 0)
         *ret = now.subsidy == b->subsidy ? STANDING_OURS : STANDING_WRONG;
     return TASK_DONE;
 }
