@@ -20,7 +20,8 @@ struct ctl_command {
 };
 
 extern const struct ctl_command migrate_command, partitions_command, status_command, submit_command,
-    dead_command, replay_command, deep_validate_command, doctor_command, ban_command;
+    dead_command, replay_command, deep_validate_command, doctor_command, ban_command,
+    balances_command, blocks_command, miner_command;
 
 /* --- what commands share (common.c) --- */
 
@@ -56,12 +57,13 @@ int ctl_print_json(json_t *json);
 
 /* --- tables for people (table.c) --- */
 
-#define CTL_COLUMNS_MAX 8
+#define CTL_COLUMNS_MAX 12
 
 /* Cells are copied. The first row is the heading. */
 struct ctl_table {
     size_t columns, rows;
     char **cell;
+    unsigned right; /* bit N: column N is aligned at its right, as numbers are */
 };
 
 void ctl_table_add(struct ctl_table *t, const char *const *cells); /* t->columns of them */

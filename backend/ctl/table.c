@@ -26,8 +26,10 @@ bool ctl_table_print(const struct ctl_table *t)
             width[i % t->columns] = len;
     }
     for (size_t i = 0; i < t->rows * t->columns; i++) {
-        bool last = i % t->columns == t->columns - 1;
-        printf("%-*s%s", last ? 0 : (int)width[i % t->columns], t->cell[i], last ? "\n" : "  ");
+        size_t column = i % t->columns;
+        bool last = column == t->columns - 1, right = t->right >> column & 1;
+        int room = (int)width[column];
+        printf("%*s%s", right ? room : last ? 0 : -room, t->cell[i], last ? "\n" : "  ");
     }
     return fflush(stdout) == 0;
 }

@@ -10,6 +10,7 @@
  */
 #include "backend/chain/blocks.h"
 #include "backend/ledger/amount.h"
+#include "backend/ledger/freeze.h"
 #include "backend/ledger/settle.h"
 #include "backend/task/task.h"
 #include "common/base/fault.h"
@@ -100,14 +101,20 @@ static struct settlement settlement_of(const struct task_run *run, const struct 
     };
 }
 
-/* The books contradict the block: it goes on being looked at, and so must a human. */
+/* The books contradict the block: a human must look before anybody is paid. The block goes on being
+ * tried. */
 static enum task_result contradiction(struct task_run *run, const struct mature *b,
                                       enum db_result r)
 {
-    log_error("share_out.refused", LOG_STR("network", run->network), LOG_UINT("height", b->height),
-              LOG_STR("result", db_result_name(r)), LOG_STR("error", db_error(run->db)));
-    return task_fail(run, "block %" PRIu64 ": the ledger refuses it (%s): %s", b->height,
-                     db_result_name(r), db_error(run->db));
+    char *reason = mem_sprintf("share-out of block %" PRIu64 ": the ledger refuses it (%s): %s",
+                               b->height, db_result_name(r), db_error(run->db));
+    enum db_result frozen = freeze_set(run->db, run->network, true, reason);
+    enum task_result result =
+        task_fail(run, "%s%s", reason, frozen == DB_OK ? "; payouts are frozen" : "");
+
+    FAULT_POINT("share_out.frozen");
+    free(reason);
+    return result;
 }
 
 static enum task_result judge(struct task_run *run, const struct mature *b, enum db_result r,
