@@ -45,6 +45,7 @@ struct backend_network {
     int64_t payout_max_per_day;
     int64_t payout_fee_max;
     int64_t payout_fee_rate; /* per 1000 virtual bytes; 0: the wallet's choice */
+    int64_t payout_settle_s;
     int64_t hot_wallet_max;
     char *sweep_address; /* "": none */
 };

@@ -20,6 +20,7 @@ static const struct task *const tasks[] = {
     &find_blocks_task,
     &assign_shares_task,
     &share_out_task,
+    &pay_task,
     &roll_stats_task,
     &audit_task,
 };

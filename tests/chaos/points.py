@@ -23,7 +23,7 @@ TOUCHING = ("db_exec db_exec_many db_query db_transact broker_ping broker_receiv
             " broker_dead_letter rpc_perform rpc_batch write fdatasync fsync rename posix_spawnp"
             " keys_query insert_all pay_ask").split()
 CALL = re.compile(r"\b(?:%s)\(" % "|".join(TOUCHING))
-POINT = re.compile(r'\b(?:FAULT_POINT|FAULT_CALL|FAULT_CALL_ONCE|PAY_ASK)\(\s*"([a-z_.]+)"')
+POINT = re.compile(r'\b(?:FAULT_POINT|FAULT_CALL|FAULT_CALL_ONCE|PAY_ASK|IN_BODY|READ)\(\s*"([a-z_.]+)"')
 FUNCTION = re.compile(r"^\w[^;{}]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.M | re.S)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
