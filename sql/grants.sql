@@ -124,6 +124,10 @@ GRANT SELECT, INSERT, UPDATE ON penstock.share_stats_hour TO penstock_backend_ri
 GRANT SELECT, INSERT, UPDATE ON penstock.network_stats TO penstock_backend_rights;
 GRANT SELECT, INSERT ON penstock.audit_run TO penstock_backend_rights;
 
+-- clean-up: what is old goes by procedures that decide themselves what is (sql/ledger.sql)
+GRANT EXECUTE ON PROCEDURE penstock.drop_old_day TO penstock_backend_rights;
+GRANT EXECUTE ON PROCEDURE penstock.delete_old TO penstock_backend_rights;
+
 -- the daily partitions of share and rejected, without the right to alter tables
 GRANT EXECUTE ON PROCEDURE penstock.partition_days TO penstock_backend_rights;
 -- to refuse a schema that the program does not know

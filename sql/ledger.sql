@@ -1,4 +1,5 @@
--- ledger.sql: the procedures that write the ledger, with a locked account as their definer.
+-- ledger.sql: the procedures that write the ledger, and those that clean up, each with a locked account
+-- as its definer.
 --
 -- Run by the DBA as root after `penstockctl migrate` and before grants.sql:
 --
@@ -134,3 +135,122 @@ DELIMITER ;
 -- a procedure's definer must be able to call it
 GRANT EXECUTE ON PROCEDURE penstock.post_journal TO 'penstock_ledger'@'localhost';
 GRANT EXECUTE ON PROCEDURE penstock.correct_balance TO 'penstock_ledger'@'localhost';
+
+-- ---------------------------------------------------------------------------------------------
+-- Clean-up: what is no longer needed goes by these procedures, with an account of its own that can
+-- delete nothing else. The backend itself has no DELETE right; that a share which is not paid yet
+-- stays is decided here, not by the caller.
+-- ---------------------------------------------------------------------------------------------
+
+CREATE USER IF NOT EXISTS 'penstock_cleaner'@'localhost' IDENTIFIED VIA unix_socket ACCOUNT LOCK;
+ALTER USER 'penstock_cleaner'@'localhost' ACCOUNT LOCK;
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'penstock_cleaner'@'localhost';
+-- to drop a partition, MariaDB demands these two
+GRANT SELECT, ALTER, DROP ON penstock.share TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, ALTER, DROP ON penstock.rejected TO 'penstock_cleaner'@'localhost';
+GRANT SELECT ON penstock.block TO 'penstock_cleaner'@'localhost';
+GRANT SELECT ON penstock.share_stats_hour TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.work TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.share_stats TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.rejected_stats TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.task_run TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.lane_progress TO 'penstock_cleaner'@'localhost';
+
+DELIMITER //
+
+-- Drops the oldest partition of TAB (share or rejected) whose days are all more than KEEP days past.
+-- RET_DAY is its last day, NULL when there is none. A partition of shares of which one is unassigned,
+-- or of a block that is not finished, stays: RET_DAY is then the day of the next one that may go, if
+-- any, and RET_HELD counts those that stay. To be called until RET_DAY is NULL.
+CREATE OR REPLACE DEFINER = 'penstock_cleaner'@'localhost' PROCEDURE drop_old_day(
+    IN p_table VARCHAR(16), IN p_keep INT, OUT ret_day INT, OUT ret_held INT)
+    SQL SECURITY DEFINER
+    MODIFIES SQL DATA
+    COMMENT 'for clean-up'
+BEGIN
+    DECLARE v_name VARCHAR(64);
+    DECLARE v_next, v_after INT DEFAULT 0;
+    DECLARE v_unpaid BOOLEAN DEFAULT TRUE;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        DO RELEASE_LOCK('penstock_partition_days');
+        RESIGNAL;
+    END;
+
+    SET ret_day = NULL, ret_held = 0;
+    IF COALESCE(p_table, '') NOT IN ('share', 'rejected') OR p_keep IS NULL OR p_keep < 1 THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'drop_old_day: share or rejected, and at least one day';
+    END IF;
+    -- the one that partition_days takes: two changes of a table at once would wait for each other
+    IF NOT COALESCE(GET_LOCK('penstock_partition_days', 10), 0) THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'drop_old_day: another run holds the lock';
+    END IF;
+    -- workers queue behind a change that waits for a long query
+    SET SESSION lock_wait_timeout = 2;
+    WHILE v_unpaid AND v_next IS NOT NULL DO
+        SELECT MIN(CAST(NULLIF(PARTITION_DESCRIPTION, 'MAXVALUE') AS SIGNED)) INTO v_next
+          FROM information_schema.PARTITIONS
+         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = p_table
+           AND CAST(NULLIF(PARTITION_DESCRIPTION, 'MAXVALUE') AS SIGNED) > v_after
+           AND CAST(NULLIF(PARTITION_DESCRIPTION, 'MAXVALUE') AS SIGNED) + p_keep <= UNIX_TIMESTAMP() DIV 86400;
+        SET v_unpaid = FALSE;
+        IF v_next IS NOT NULL AND p_table = 'share' THEN
+            SET v_name = (SELECT PARTITION_NAME FROM information_schema.PARTITIONS
+                           WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'share'
+                             AND PARTITION_DESCRIPTION = CAST(v_next AS CHAR));
+            EXECUTE IMMEDIATE CONCAT(
+                'SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT network, block_id FROM share PARTITION (', v_name,
+                ')) s LEFT JOIN block b ON b.id = s.block_id WHERE b.finished_at IS NULL)',
+                ' INTO @penstock_unpaid');
+            SET v_unpaid = @penstock_unpaid, v_after = v_next, ret_held = ret_held + v_unpaid;
+        END IF;
+    END WHILE;
+    IF v_next IS NOT NULL THEN
+        SET v_name = (SELECT PARTITION_NAME FROM information_schema.PARTITIONS
+                       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = p_table
+                         AND PARTITION_DESCRIPTION = CAST(v_next AS CHAR));
+        EXECUTE IMMEDIATE CONCAT('ALTER TABLE ', p_table, ' DROP PARTITION ', v_name);
+        SET ret_day = v_next - 1;
+    END IF;
+    DO RELEASE_LOCK('penstock_partition_days');
+END //
+
+-- Deletes at most MOST rows of TAB that are more than KEEP days old, and of NETWORK for statistics.
+-- Statistics by the minute go once their hour has its sum.
+CREATE OR REPLACE DEFINER = 'penstock_cleaner'@'localhost' PROCEDURE delete_old(
+    IN p_table VARCHAR(16), IN p_network VARCHAR(32) CHARACTER SET ascii, IN p_keep INT, IN p_most INT,
+    OUT ret_rows BIGINT)
+    SQL SECURITY DEFINER
+    MODIFIES SQL DATA
+    COMMENT 'for clean-up'
+BEGIN
+    DECLARE v_before DATETIME(6) DEFAULT UTC_TIMESTAMP(6) - INTERVAL p_keep DAY;
+    DECLARE v_minute INT DEFAULT TIMESTAMPDIFF(HOUR, '1970-01-01 00:00:00', v_before) * 60;
+
+    IF p_keep IS NULL OR p_keep < 1 OR p_most IS NULL OR p_most < 1 THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'delete_old: at least one day and one row';
+    END IF;
+    CASE COALESCE(p_table, '')
+    WHEN 'work' THEN
+        DELETE FROM work WHERE created_at < v_before LIMIT p_most;
+    WHEN 'share_stats' THEN
+        DELETE FROM share_stats WHERE network = p_network AND minute < v_minute
+           AND EXISTS (SELECT 1 FROM share_stats_hour h
+                        WHERE h.worker_id = share_stats.worker_id AND h.hour = share_stats.minute DIV 60)
+         LIMIT p_most;
+    WHEN 'rejected_stats' THEN
+        DELETE FROM rejected_stats WHERE network = p_network AND minute < v_minute LIMIT p_most;
+    WHEN 'task_run' THEN
+        DELETE FROM task_run WHERE started_at < v_before LIMIT p_most;
+    WHEN 'lane_progress' THEN
+        DELETE FROM lane_progress WHERE seen_at < v_before LIMIT p_most;
+    ELSE
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'delete_old: no table to be cleaned';
+    END CASE;
+    SET ret_rows = ROW_COUNT();
+END //
+
+DELIMITER ;
+
+GRANT EXECUTE ON PROCEDURE penstock.drop_old_day TO 'penstock_cleaner'@'localhost';
+GRANT EXECUTE ON PROCEDURE penstock.delete_old TO 'penstock_cleaner'@'localhost';

@@ -21,8 +21,10 @@ static const struct task *const tasks[] = {
     &assign_shares_task,
     &share_out_task,
     &pay_task,
-    &roll_stats_task,
     &audit_task,
+    &roll_stats_task,
+    &rate_miners_task,
+    &clean_up_task,
 };
 
 #define TASKS        (sizeof tasks / sizeof tasks[0])

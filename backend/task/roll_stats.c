@@ -6,38 +6,92 @@
  * what is received is recorded within them, except after a longer outage; clean-up does each hour
  * once more before its minutes go.
  */
+#include "backend/task/roll.h"
 #include "backend/task/task.h"
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 
+#include <inttypes.h>
+
 #define HOURS_BACK 3
 
-static enum db_result roll_workers(struct task_run *run, uint64_t from_hour)
+#define ROLL(CONDITION)                                                                            \
+    "INSERT INTO share_stats_hour (worker_id, hour, network, shares, rejected, difficulty) "       \
+    "SELECT worker_id, minute DIV 60, network, SUM(shares), SUM(rejected), SUM(difficulty) "       \
+    "FROM share_stats WHERE network = ? AND " CONDITION " "                                        \
+    "GROUP BY worker_id, minute DIV 60, network "                                                  \
+    "ON DUPLICATE KEY UPDATE "
+
+enum db_result roll_from(struct db *db, const char *network, uint64_t hour)
 {
-    static const char sql[] =
-        "INSERT INTO share_stats_hour (worker_id, hour, network, shares, rejected, difficulty) "
-        "SELECT worker_id, minute DIV 60, network, SUM(shares), SUM(rejected), SUM(difficulty) "
-        "FROM share_stats WHERE network = ? AND minute >= ? "
-        "GROUP BY worker_id, minute DIV 60, network "
-        "ON DUPLICATE KEY UPDATE shares = VALUES(shares), rejected = VALUES(rejected), "
-        "difficulty = VALUES(difficulty)";
+    static const char sql[] = ROLL("minute >= ?") "shares = VALUES(shares), "
+                                                  "rejected = VALUES(rejected), "
+                                                  "difficulty = VALUES(difficulty)";
     enum db_result r =
-        db_exec(run->db, sql,
-                (const struct db_value[]){DB_TEXT(run->network), DB_UINT(from_hour * 60)}, 2, NULL);
+        db_exec(db, sql, (const struct db_value[]){DB_TEXT(network), DB_UINT(hour * 60)}, 2, NULL);
 
     FAULT_POINT("roll_stats.workers");
     return r;
 }
 
+enum db_result roll_oldest(struct db *db, const char *network, uint64_t hour)
+{
+    static const char sql[] =
+        ROLL("minute < ?") "shares = GREATEST(share_stats_hour.shares, VALUES(shares)), "
+                           "rejected = GREATEST(share_stats_hour.rejected, VALUES(rejected)), "
+                           "difficulty = GREATEST(share_stats_hour.difficulty, VALUES(difficulty))";
+    enum db_result r =
+        db_exec(db, sql, (const struct db_value[]){DB_TEXT(network), DB_UINT(hour * 60)}, 2, NULL);
+
+    FAULT_POINT("roll_stats.oldest");
+    return r;
+}
+
+enum db_result roll_network(struct db *db, const char *network, uint64_t hour)
+{
+    static const char sql[] =
+        "INSERT INTO network_stats (network, hour, shares, rejected, difficulty, miners, workers, "
+        "blocks, pool_blocks) "
+        "SELECT b.network, b.hour, COALESCE(h.shares, 0), r.rejected, COALESCE(h.difficulty, 0), "
+        "h.miners, h.workers, b.blocks, b.pool_blocks FROM "
+        "(SELECT ? AS network, ? AS hour, COUNT(*) AS blocks, "
+        "COUNT(IF(pool_block, 1, NULL)) AS pool_blocks FROM block WHERE network = ? "
+        "AND status <> 'orphaned' "
+        "AND created_at >= TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ? HOUR "
+        "AND created_at < TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ? HOUR) b, "
+        "(SELECT SUM(s.shares) AS shares, SUM(s.difficulty) AS difficulty, "
+        "COUNT(DISTINCT w.miner_id) AS miners, COUNT(w.id) AS workers "
+        "FROM share_stats_hour s JOIN worker w ON w.id = s.worker_id "
+        "WHERE s.network = ? AND s.hour = ?) h, "
+        "(SELECT COALESCE(SUM(rejected), 0) AS rejected FROM rejected_stats "
+        "WHERE network = ? AND minute >= ? AND minute < ?) r "
+        "ON DUPLICATE KEY UPDATE shares = VALUES(shares), rejected = VALUES(rejected), "
+        "difficulty = VALUES(difficulty), miners = VALUES(miners), workers = VALUES(workers), "
+        "blocks = VALUES(blocks), pool_blocks = VALUES(pool_blocks)";
+    const struct db_value v[] = {
+        DB_TEXT(network),   DB_UINT(hour),           DB_TEXT(network), DB_UINT(hour),
+        DB_UINT(hour + 1),  DB_TEXT(network),        DB_UINT(hour),    DB_TEXT(network),
+        DB_UINT(hour * 60), DB_UINT(hour * 60 + 60),
+    };
+    enum db_result r = db_exec(db, sql, v, sizeof(v) / sizeof(v[0]), NULL);
+
+    FAULT_POINT("roll_stats.network");
+    return r;
+}
+
 static enum task_result run_roll_stats(struct task_run *run)
 {
-    uint64_t hour = (uint64_t)clock_real_us() / 3600000000;
+    uint64_t now = (uint64_t)clock_real_us() / 3600000000, from = now + 1 - HOURS_BACK;
+    enum db_result r;
 
     if (run->options->dry_run) {
         task_say(run, "would sum up the last %d hours", HOURS_BACK);
         return TASK_DONE;
     }
-    return task_db(run, roll_workers(run, hour + 1 - HOURS_BACK), "the sums of the workers");
+    r = roll_from(run->db, run->network, from);
+    for (uint64_t hour = from; r == DB_OK && hour <= now; hour++)
+        r = roll_network(run->db, run->network, hour);
+    return task_db(run, r, "the sums of the last hours");
 }
 
 const struct task roll_stats_task = {

@@ -19,7 +19,8 @@ ALTER TABLE block
     ADD COLUMN IF NOT EXISTS finished_at DATETIME(6) NULL,
     ADD COLUMN IF NOT EXISTS note        VARCHAR(160) NOT NULL DEFAULT '' COMMENT 'for the operator: why it is stale, or waits',
     ADD INDEX IF NOT EXISTS block_pool (network, pool_block, status, height),
-    ADD INDEX IF NOT EXISTS block_height (network, height);
+    ADD INDEX IF NOT EXISTS block_height (network, height),
+    ADD INDEX IF NOT EXISTS block_stored (network, created_at);
 
 -- Per network and worker thread: what was received before this is settled. A block's shares are assigned
 -- once all that are alive have passed its cut. One row per thread and start of a worker.
