@@ -61,14 +61,14 @@ static void real_time_is_utc_since_the_epoch(void **state)
 static void sleep_and_deadline(void **state)
 {
     (void)state;
-    int64_t start = clock_mono_ms(), deadline = start + 50;
+    int64_t start = clock_mono_ms();
 
-    assert_in_range(clock_left_ms(deadline), 1, 50);
+    assert_in_range(clock_left_ms(start + 60000), 1, 60000);
     clock_sleep_ms(0);
     clock_sleep_ms(-5);
     clock_sleep_ms(60);
     assert_true(clock_mono_ms() - start >= 60);
-    assert_int_equal(clock_left_ms(deadline), 0);
+    assert_int_equal(clock_left_ms(start + 50), 0);
 }
 
 int main(void)

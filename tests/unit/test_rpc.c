@@ -194,7 +194,7 @@ static void test_silent_server_times_out(void **state)
     int64_t start = clock_mono_ms();
     struct rpc_call call = one_call(peer_url(peer), 400);
     assert_int_equal(call.result, RPC_UNCERTAIN);
-    assert_in_range(clock_mono_ms() - start, 390, 3000);
+    assert_in_range(clock_mono_ms() - start, 390, 30000);
     peer_stop(&peer);
 }
 
