@@ -16,6 +16,7 @@ const struct limit_meaning limit_meanings[LIMITS] = {
     [LIMIT_OPEN_WORK] = {"open_work_per_ip", "limit_open_work", HOUR},
     [LIMIT_NEW_MINER] = {"new_miner_per_ip", "limit_new_miner", HOUR},
     [LIMIT_NEW_WORKER] = {"new_worker_per_ip", "limit_new_worker", HOUR},
+    [LIMIT_READ_IP] = {"reads_per_ip", "limit_reads", MINUTE},
 };
 
 /* A limit's two rows: NAME is its rate, NAME_burst how many may come at once. */
@@ -66,6 +67,8 @@ const struct conf_setting limits_settings[] = {
                "Miners that are new to the pool, from one address"),
     LIMIT_ROWS(LIMIT_NEW_WORKER, "new_worker_per_ip", "hour", 600, 600,
                "Worker names that are new to the pool, from one address"),
+    LIMIT_ROWS(LIMIT_READ_IP, "reads_per_ip", "minute", 300, 300,
+               "Pages and API answers for one address that no cache had"),
     {0}};
 
 char *limits_check_networks(const char *setting, const struct conf_words *words)

@@ -14,6 +14,7 @@ enum limit {
     LIMIT_OPEN_WORK,
     LIMIT_NEW_MINER,
     LIMIT_NEW_WORKER,
+    LIMIT_READ_IP,
     LIMITS
 };
 

@@ -43,6 +43,8 @@ static const struct conf_setting own_settings[] = {
              "believed; from all others it is ignored."},
     {0}};
 
+const char *const frontend_scheme_names[] = {"prop", "pplns", "solo", NULL};
+
 static const struct conf_setting network_settings[] = {
     NETWORK_ROWS(struct frontend_network),
     {.name = "share_target",
@@ -50,6 +52,75 @@ static const struct conf_setting network_settings[] = {
      .offset = offsetof(struct frontend_network, share_target),
      .deflt = "0000011110000000000000000000000000000000000000000000000000000000",
      .text = "Target of a share: a hash below it is accepted. Handed out with new work."},
+    {.name = "coin_name",
+     .type = CONF_STRING,
+     .offset = offsetof(struct frontend_network, coin_name),
+     .max = 32,
+     .deflt = "",
+     .example = "Litecoin",
+     .text = "The coin's name on pages and in the API; empty: the network's name."},
+    {.name = "coin_symbol",
+     .type = CONF_STRING,
+     .offset = offsetof(struct frontend_network, coin_symbol),
+     .max = 12,
+     .deflt = "",
+     .example = "LTC",
+     .text = "The coin's symbol, behind amounts."},
+    {.name = "coin_decimals",
+     .type = CONF_INT,
+     .offset = offsetof(struct frontend_network, coin_decimals),
+     .max = 18,
+     .deflt = "8",
+     .text = "Decimals of a whole coin in base units."},
+    {.name = "scheme",
+     .type = CONF_CHOICE,
+     .offset = offsetof(struct frontend_network, scheme),
+     .choices = frontend_scheme_names,
+     .deflt = "prop",
+     .text = "How rewards are split, for display: as in the backend's file."},
+    {.name = "fee_bp",
+     .type = CONF_INT,
+     .offset = offsetof(struct frontend_network, fee_bp),
+     .max = 10000,
+     .deflt = "0",
+     .text = "The pool's fee in hundredths of a percent, for display: as in the backend's file."},
+    {.name = "minimum_payout",
+     .type = CONF_INT,
+     .offset = offsetof(struct frontend_network, minimum_payout),
+     .unit = "base units",
+     .min = 1,
+     .max = INT64_MAX,
+     .deflt = "1000000",
+     .text = "From which balance on miners are paid, for display: as in the backend's file."},
+    {.name = "maturity_blocks",
+     .type = CONF_INT,
+     .offset = offsetof(struct frontend_network, maturity_blocks),
+     .unit = "blocks",
+     .min = 1,
+     .max = 100000,
+     .deflt = "100",
+     .text = "Confirmations after which a block is split, for display: as in the backend's file."},
+    {.name = "block_url",
+     .type = CONF_STRING,
+     .offset = offsetof(struct frontend_network, block_url),
+     .max = 200,
+     .deflt = "",
+     .example = "https://explorer.example/block/*",
+     .text = "Where to look up a block by its hash; * stands for it. Empty: no links."},
+    {.name = "transaction_url",
+     .type = CONF_STRING,
+     .offset = offsetof(struct frontend_network, transaction_url),
+     .max = 200,
+     .deflt = "",
+     .example = "https://explorer.example/tx/*",
+     .text = "Where to look up a transaction; * stands for it. Empty: no links."},
+    {.name = "address_url",
+     .type = CONF_STRING,
+     .offset = offsetof(struct frontend_network, address_url),
+     .max = 200,
+     .deflt = "",
+     .example = "https://explorer.example/address/*",
+     .text = "Where to look up an address; * stands for it. Empty: no links."},
     {0}};
 
 static const struct conf_section log_section = LOG_SECTION(offsetof(struct frontend_conf, log));
@@ -80,6 +151,35 @@ static const struct conf_section *const sections[] = {
     &own_section, &limits_section,   &network_section,
     NULL};
 
+/* A link goes into pages: a web address of plain characters, with one place to fill in. */
+static bool is_link(const char *url)
+{
+    const char *star = strchr(url, '*');
+
+    if (!*url)
+        return true;
+    return (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0) && star &&
+           !strchr(star + 1, '*') &&
+           url[strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                           ":/.-_~?#=&%+,@*")] == '\0';
+}
+
+static char *check_links(const struct frontend_network *net)
+{
+    const struct {
+        const char *name, *url;
+    } links[] = {{"block_url", net->block_url},
+                 {"transaction_url", net->transaction_url},
+                 {"address_url", net->address_url}};
+
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        if (!is_link(links[i].url))
+            return mem_sprintf("[network %s] %s: give a web address with one '*' in the place of "
+                               "what it is about, such as https://explorer.example/tx/*",
+                               net->base.label, links[i].name);
+    return NULL;
+}
+
 static char *check_network(const struct frontend_network *net)
 {
     struct address_rules rules;
@@ -93,7 +193,7 @@ static char *check_network(const struct frontend_network *net)
         return mem_sprintf("[network %s] share_target: no hash is below zero; give 64 hexadecimal "
                            "digits, most significant first",
                            net->base.label);
-    return NULL;
+    return check_links(net);
 }
 
 /* A NetworkID that means two networks would hand a miner's shares to whichever comes first. */

@@ -17,7 +17,19 @@ struct frontend_own_conf {
 struct frontend_network {
     struct network_conf base; /* first: conf_list items start with their label */
     char share_target[65];
+    /* for pages and the API: what the backend's settings say, told once more to who may not read
+     * them */
+    char *coin_name; /* "": the network's name */
+    char *coin_symbol;
+    int64_t coin_decimals;
+    int64_t scheme; /* index into frontend_scheme_names */
+    int64_t fee_bp;
+    int64_t minimum_payout;
+    int64_t maturity_blocks;
+    char *block_url, *transaction_url, *address_url; /* "": no links; '*' is what it is about */
 };
+
+extern const char *const frontend_scheme_names[];
 
 struct frontend_conf {
     struct log_conf log;

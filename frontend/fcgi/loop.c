@@ -5,12 +5,10 @@
 #include "frontend/fcgi/router.h"
 #include "frontend/limit/client_ip.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcgiapp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { LISTEN_FD = 0, ACCEPT_PAUSE_MS = 5 };
@@ -74,19 +72,13 @@ static size_t read_body(void *ctx, void *data, size_t size)
     return n > 0 ? (size_t)n : 0;
 }
 
-static void send_reply(FCGX_Request *fcgx, const struct reply *reply)
+static void send_reply(FCGX_Request *fcgx, const struct reply *reply, bool head_only)
 {
-    char head[512];
-    int len =
-        snprintf(head, sizeof head,
-                 "Status: %d\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s%s"
-                 "Cache-Control: no-store\r\n\r\n",
-                 reply->status, reply->content_type, reply->body.len, reply->allow ? "Allow: " : "",
-                 reply->allow ? reply->allow : "", reply->allow ? "\r\n" : "");
+    char head[REPLY_HEAD_SIZE];
+    size_t len = reply_head(reply, head);
 
-    assert(len > 0 && (size_t)len < sizeof head);
-    FCGX_PutStr(head, len, fcgx->out);
-    if (reply->body.len > 0)
+    FCGX_PutStr(head, (int)len, fcgx->out);
+    if (reply->body.len > 0 && !head_only)
         FCGX_PutStr(reply->body.data, (int)reply->body.len, fcgx->out);
 }
 
@@ -101,7 +93,7 @@ static void serve(struct service *s, FCGX_Request *fcgx)
     rq.ip = ip;
     s->refusals.requests++;
     router_handle(s, &rq, &reply);
-    send_reply(fcgx, &reply);
+    send_reply(fcgx, &reply, strcmp(request_method(&rq), "HEAD") == 0);
     log_debug("frontend.request", LOG_STR("method", request_method(&rq)),
               LOG_STR("ip", request_ip(&rq)), LOG_STR("action", request_header(&rq, "Action")),
               LOG_INT("status", reply.status), LOG_INT("ms", clock_mono_ms() - start));

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void reply_addf(struct reply *reply, const char *format, ...)
 {
@@ -19,6 +20,42 @@ void reply_addf(struct reply *reply, const char *format, ...)
     assert(fits);
     (void)fits;
     free(text);
+}
+
+/* Adds one line at LEN and returns the new length. */
+static size_t __attribute__((format(printf, 3, 4)))
+add_line(char *out, size_t len, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(out + len, REPLY_HEAD_SIZE - len, format, args);
+    va_end(args);
+    assert(n > 0 && (size_t)n < REPLY_HEAD_SIZE - len - 2);
+    memcpy(out + len + n, "\r\n", 3);
+    return len + (size_t)n + 2;
+}
+
+size_t reply_head(const struct reply *reply, char out[REPLY_HEAD_SIZE])
+{
+    size_t len = add_line(out, 0, "Status: %d", reply->status);
+
+    if (reply->status != 304) { /* which has the length of what it stands for, or none */
+        len = add_line(out, len, "Content-Type: %s", reply->content_type);
+        len = add_line(out, len, "Content-Length: %zu", reply->body.len);
+    }
+    if (reply->allow)
+        len = add_line(out, len, "Allow: %s", reply->allow);
+    if (reply->etag[0])
+        len = add_line(out, len, "ETag: %s", reply->etag);
+    if (reply->public)
+        len = add_line(out, len, "Access-Control-Allow-Origin: *");
+    if (reply->max_age_s > 0)
+        len = add_line(out, len, "Cache-Control: public, max-age=%d", reply->max_age_s);
+    else
+        len = add_line(out, len, "Cache-Control: no-store");
+    memcpy(out + len, "\r\n", 3);
+    return len + 2;
 }
 
 void reply_error(struct reply *reply, int status, const char *message)

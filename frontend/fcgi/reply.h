@@ -9,11 +9,22 @@
 struct reply {
     int status;
     const char *content_type; /* static text */
-    const char *allow;        /* of a 405: the method that would do; else NULL */
+    const char *allow;        /* of a 405: the methods that would do; else NULL */
+    char etag[32];            /* quoted; "": none */
+    int max_age_s;            /* how long it keeps, for everyone; 0: nobody keeps it */
+    bool public;              /* any site's scripts may read it (CORS) */
     struct buf body;
 };
 
-#define REPLY_INIT ((struct reply){200, "text/html; charset=utf-8", NULL, BUF_INIT(REPLY_MAX_BODY)})
+#define REPLY_INIT                                                                                 \
+    ((struct reply){.status = 200,                                                                 \
+                    .content_type = "text/html; charset=utf-8",                                    \
+                    .body = BUF_INIT(REPLY_MAX_BODY)})
+
+#define REPLY_HEAD_SIZE 768
+
+/* The head as FastCGI wants it, with the empty line at its end; returns its length. */
+size_t reply_head(const struct reply *reply, char out[REPLY_HEAD_SIZE]);
 
 /* Appends to the body; a reply that would pass REPLY_MAX_BODY is a bug. */
 void reply_addf(struct reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -10,7 +10,9 @@
 
 #include <stddef.h>
 
-#define REQUEST_MAX_PATH 255
+#define REQUEST_MAX_PATH    255
+#define REQUEST_SEGMENTS    2
+#define REQUEST_MAX_SEGMENT 127
 
 struct request {
     char *const *env; /* NAME=VALUE of RFC 3875 (CGI), ends with NULL */
@@ -18,6 +20,8 @@ struct request {
     size_t (*read)(void *ctx, void *data, size_t size);
     void *ctx;
     const char *ip; /* the client's where a trusted proxy told it; NULL: the peer's */
+    /* What stands in the path where the route has a '*'; set by the router. */
+    char segment[REQUEST_SEGMENTS][REQUEST_MAX_SEGMENT + 1];
 };
 
 /* A CGI variable; NULL when it is not set. */

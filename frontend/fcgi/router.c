@@ -1,39 +1,98 @@
 #include "frontend/fcgi/router.h"
 
 #include "frontend/action/action.h"
+#include "frontend/api/api.h"
 #include "frontend/fcgi/warm_up.h"
+#include "frontend/web/answer.h"
 
 #include <string.h>
 
-/* A protocol is a folder with a handler, and its rows here. */
+/* A protocol is a folder with a handler, and its rows here. A '*' stands for one segment of the
+ * path. Who may GET may also ask for the HEAD. */
 static const struct route {
     const char *method, *path;
     handler_fn *handle;
 } routes[] = {
     {"POST", "/Action.aspx", action_handle},
     {"GET", "/warm-up", warm_up_handle},
+    {"GET", "/api/pools", api_pools},
+    {"GET", "/api/pools/*", api_pool},
+    {"GET", "/api/pools/*/blocks", api_blocks},
+    {"GET", "/api/pools/*/payments", api_payments},
+    {"GET", "/api/pools/*/performance", api_performance},
+    {"GET", "/api/pools/*/miners", api_miners},
+    {"GET", "/api/pools/*/miners/*", api_miner},
+    {"GET", "/api/pools/*/miners/*/payments", api_miner_payments},
+    {"GET", "/api/pools/*/miners/*/balancechanges", api_miner_changes},
+    {"GET", "/api/pools/*/miners/*/earnings/daily", api_miner_earnings},
+    {"GET", "/api/pools/*/miners/*/performance", api_miner_performance},
+    {"GET", "/*/api/statistics", api_statistics},
+    {"GET", "/*/api/block_subsidysum/*", api_subsidy_sum},
 };
+
+/* Does PATH have the shape of PATTERN? What stands for each '*' goes into RQ. */
+static bool matches(const char *pattern, const char *path, struct request *rq)
+{
+    size_t n = 0;
+
+    while (*pattern) {
+        if (*pattern != '*') {
+            if (*pattern++ != *path++)
+                return false;
+            continue;
+        }
+        size_t len = strcspn(path, "/");
+
+        if (len == 0 || len > REQUEST_MAX_SEGMENT || n == REQUEST_SEGMENTS)
+            return false;
+        memcpy(rq->segment[n], path, len);
+        rq->segment[n++][len] = '\0';
+        path += len;
+        pattern++;
+    }
+    return *path == '\0';
+}
+
+static bool takes(const struct route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+/* A program that reads the API is told in JSON, a miner in its own form. */
+static void refuse(struct service *s, const char *path, struct reply *reply, int status,
+                   const char *count, const char *message)
+{
+    if (strstr(path, "/api/")) {
+        answer_error(s, reply, status, count, message);
+        return;
+    }
+    service_count(s, count);
+    reply_error(reply, status, message);
+}
 
 void router_handle(struct service *s, const struct request *rq, struct reply *reply)
 {
     char path[REQUEST_MAX_PATH + 1];
+    struct request routed = *rq;
     const char *allow = NULL;
 
     if (!request_path(rq, path)) {
-        service_count(s, "uri_too_long");
-        reply_error(reply, 414, "URI Too Long");
+        refuse(s, path, reply, 414, "uri_too_long", "URI Too Long");
         return;
     }
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (strcmp(routes[i].path, path) != 0)
+        if (!matches(routes[i].path, path, &routed))
             continue;
-        if (strcmp(routes[i].method, request_method(rq)) == 0) {
-            routes[i].handle(s, rq, reply);
+        if (takes(&routes[i], request_method(rq))) {
+            routes[i].handle(s, &routed, reply);
             return;
         }
-        allow = routes[i].method;
+        allow = strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method;
     }
-    service_count(s, allow ? "method_not_allowed" : "not_found");
-    reply_error(reply, allow ? 405 : 404, allow ? "Method Not Allowed" : "Not Found");
+    if (allow)
+        refuse(s, path, reply, 405, "method_not_allowed", "Method Not Allowed");
+    else
+        refuse(s, path, reply, 404, "not_found", "Not Found");
     reply->allow = allow;
 }

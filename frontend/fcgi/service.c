@@ -21,6 +21,7 @@ static void open_network(const struct frontend_network *conf, struct network *re
 
     assert(!wrong && good); /* the schema's check refused all else */
     (void)wrong, (void)good;
+    ret->conf = conf;
     ret->name = conf->base.label;
     ret->aliases = &conf->base.aliases;
     ret->pool_address = conf->base.pool_address;

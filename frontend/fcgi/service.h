@@ -20,6 +20,7 @@ struct network {
     const char *name;
     const struct conf_words *aliases;
     const char *pool_address;
+    const struct frontend_network *conf; /* what pages and the API say of it */
     struct address_rules rules;
     struct u256 target;
     char target_hex[65];

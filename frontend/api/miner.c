@@ -1,0 +1,217 @@
+/* /api/pools/{id}/miners/{address} and what is below it. */
+#include "frontend/api/api.h"
+
+enum { SAMPLE_HOURS = 24 };
+
+/* Begins an answer about one miner; false when it has been given. */
+static bool begin(struct api *a, unsigned needs, struct service *s, const struct request *rq,
+                  struct reply *reply, struct read_miner *ret)
+{
+    if (!api_begin(a, needs | API_NETWORK | API_ADDRESS, s, rq, reply))
+        return false;
+    enum db_result r = read_miner(s->db, a->net->name, a->address, ret);
+    if (r == DB_OK && ret->known)
+        return true;
+    if (r == DB_OK)
+        api_end_unknown_miner(a);
+    else
+        api_end(a, r);
+    return false;
+}
+
+/* --- performance: per hour, the workers by name --- */
+
+struct samples {
+    struct jsonw *j;
+    uint64_t hour; /* the one that is open; 0: none */
+    uint64_t shares;
+};
+
+static void close_sample(struct samples *s)
+{
+    if (s->hour == 0)
+        return;
+    jsonw_object_end(s->j);
+    jsonw_object_end(s->j);
+}
+
+static void write_rates(struct jsonw *j, const char *name, double hash_rate, double shares)
+{
+    jsonw_object_begin(j, name);
+    jsonw_real(j, "hashrate", hash_rate);
+    jsonw_real(j, "sharesPerSecond", shares);
+    jsonw_object_end(j);
+}
+
+static bool write_sample(void *ctx, const struct read_worker_hour *h)
+{
+    struct samples *s = ctx;
+
+    if (h->hour != s->hour) {
+        close_sample(s);
+        s->hour = h->hour;
+        jsonw_object_begin(s->j, NULL);
+        api_hour(s->j, "created", h->hour);
+        jsonw_object_begin(s->j, "workers");
+    }
+    s->shares += h->shares;
+    write_rates(s->j, h->name, h->difficulty / 3600, (double)h->shares / 3600);
+    return true;
+}
+
+static enum db_result write_samples(struct api *a, const char *key, uint64_t *ret_shares)
+{
+    struct samples s = {.j = &a->j};
+
+    jsonw_array_begin(&a->j, key);
+    enum db_result r =
+        read_worker_hours(a->s->db, a->net->name, a->address,
+                          (uint64_t)a->now_s / 3600 - SAMPLE_HOURS, write_sample, &s);
+    close_sample(&s);
+    jsonw_array_end(&a->j);
+    *ret_shares = s.shares;
+    return r;
+}
+
+void api_miner_performance(struct service *s, const struct request *rq, struct reply *reply)
+{
+    struct read_miner m;
+    uint64_t shares;
+    struct api a;
+
+    if (begin(&a, 0, s, rq, reply, &m))
+        api_end(&a, write_samples(&a, NULL, &shares));
+}
+
+/* --- the miner --- */
+
+static bool write_worker(void *ctx, const struct read_worker *w)
+{
+    write_rates(ctx, w->name, w->hash_rate, w->shares_per_second);
+    return true;
+}
+
+static enum db_result write_now(struct api *a)
+{
+    jsonw_object_begin(&a->j, "performance");
+    api_hour(&a->j, "created", (uint64_t)a->now_s / 3600);
+    jsonw_object_begin(&a->j, "workers");
+    enum db_result r =
+        read_workers(a->s->db, a->net->name, a->address, a->now_s, write_worker, &a->j);
+    jsonw_object_end(&a->j);
+    jsonw_object_end(&a->j);
+    return r;
+}
+
+static enum db_result write_paid(struct api *a)
+{
+    struct read_paid paid;
+    enum db_result r = read_paid(a->s->db, a->net->name, a->address, &paid);
+    unsigned decimals = api_decimals(a);
+    bool ever = paid.last[0] != '\0';
+
+    jsonw_amount(&a->j, "totalPaid", (int64_t)paid.total, decimals);
+    jsonw_amount(&a->j, "todayPaid", (int64_t)paid.today, decimals);
+    jsonw_time(&a->j, "lastPayment", ever ? paid.last : NULL);
+    api_link(&a->j, "lastPaymentLink", a->net->conf->transaction_url,
+             paid.last_txid[0] ? paid.last_txid : NULL);
+    return r;
+}
+
+void api_miner(struct service *s, const struct request *rq, struct reply *reply)
+{
+    struct read_miner m;
+    uint64_t shares = 0;
+    struct api a;
+
+    if (!begin(&a, 0, s, rq, reply, &m))
+        return;
+    int64_t minimum = m.minimum_payout ? (int64_t)m.minimum_payout : a.net->conf->minimum_payout;
+
+    jsonw_object_begin(&a.j, NULL);
+    jsonw_bool(&a.j, "disabled", m.disabled);
+    jsonw_time(&a.j, "created", m.created_at);
+    jsonw_amount(&a.j, "pendingBalance", m.balance, api_decimals(&a));
+    jsonw_amount(&a.j, "minimumPayment", minimum, api_decimals(&a));
+    enum db_result r = write_paid(&a);
+    if (r == DB_OK)
+        r = write_now(&a);
+    if (r == DB_OK)
+        r = write_samples(&a, "performanceSamples", &shares);
+    jsonw_uint(&a.j, "pendingShares", shares);
+    jsonw_object_end(&a.j);
+    api_end(&a, r);
+}
+
+/* --- money --- */
+
+static bool write_payment(void *ctx, const struct read_payment *p)
+{
+    api_payment(ctx, p);
+    return true;
+}
+
+void api_miner_payments(struct service *s, const struct request *rq, struct reply *reply)
+{
+    struct read_miner m;
+    struct api a;
+
+    if (!begin(&a, API_PAGE, s, rq, reply, &m))
+        return;
+    jsonw_array_begin(&a.j, NULL);
+    enum db_result r = read_payments(s->db, a.net->name, a.address, &a.page, write_payment, &a);
+    jsonw_array_end(&a.j);
+    api_end(&a, r);
+}
+
+static bool write_change(void *ctx, const struct read_change *c)
+{
+    struct api *a = ctx;
+
+    jsonw_object_begin(&a->j, NULL);
+    jsonw_text(&a->j, "poolId", a->net->name);
+    jsonw_text(&a->j, "address", a->address);
+    jsonw_amount(&a->j, "amount", c->amount, api_decimals(a));
+    jsonw_text(&a->j, "kind", c->kind);
+    jsonw_text(&a->j, "usage", c->note);
+    jsonw_time(&a->j, "created", c->created_at);
+    jsonw_object_end(&a->j);
+    return true;
+}
+
+void api_miner_changes(struct service *s, const struct request *rq, struct reply *reply)
+{
+    struct read_miner m;
+    struct api a;
+
+    if (!begin(&a, API_PAGE, s, rq, reply, &m))
+        return;
+    jsonw_array_begin(&a.j, NULL);
+    enum db_result r = read_changes(s->db, a.net->name, a.address, &a.page, write_change, &a);
+    jsonw_array_end(&a.j);
+    api_end(&a, r);
+}
+
+static bool write_earning(void *ctx, const struct read_earning *e)
+{
+    struct api *a = ctx;
+
+    jsonw_object_begin(&a->j, NULL);
+    jsonw_text(&a->j, "date", e->date);
+    jsonw_amount(&a->j, "amount", (int64_t)e->amount, api_decimals(a));
+    jsonw_object_end(&a->j);
+    return true;
+}
+
+void api_miner_earnings(struct service *s, const struct request *rq, struct reply *reply)
+{
+    struct read_miner m;
+    struct api a;
+
+    if (!begin(&a, API_PAGE, s, rq, reply, &m))
+        return;
+    jsonw_array_begin(&a.j, NULL);
+    enum db_result r = read_earnings(s->db, a.net->name, a.address, &a.page, write_earning, &a);
+    jsonw_array_end(&a.j);
+    api_end(&a, r);
+}

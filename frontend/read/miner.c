@@ -1,0 +1,159 @@
+#include "frontend/read/column.h"
+#include "frontend/read/read.h"
+
+#include <string.h>
+
+static bool take_miner(void *ctx, const struct db_value *v, size_t n)
+{
+    struct read_miner *m = ctx;
+
+    (void)n;
+    m->known = true;
+    m->disabled = column_uint(&v[0]) != 0;
+    m->balance = db_int(&v[1]);
+    m->minimum_payout = column_uint(&v[2]);
+    column_copy(&v[3], m->created_at, sizeof m->created_at);
+    return false;
+}
+
+enum db_result read_miner(struct db *db, const char *network, const char *address,
+                          struct read_miner *ret)
+{
+    static const char sql[] = "SELECT disabled, balance, minimum_payout, created_at "
+                              "FROM site_miner WHERE network = ? AND address = ?";
+
+    *ret = (struct read_miner){.known = false};
+    return db_query(db, sql, PARAMS(DB_TEXT(network), DB_TEXT(address)), take_miner, ret);
+}
+
+/* --- workers --- */
+
+struct workers_list {
+    read_worker_fn *fn;
+    void *ctx;
+};
+
+static bool take_worker(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct workers_list *list = ctx;
+    const struct read_worker w = {.name = db_text(&v[0]),
+                                  .last_minute = column_uint(&v[1]),
+                                  .hash_rate = column_real(&v[2]) / (READ_RATE_MINUTES * 60),
+                                  .shares_per_second =
+                                      column_real(&v[3]) / (READ_RATE_MINUTES * 60)};
+
+    (void)n;
+    return list->fn(list->ctx, &w);
+}
+
+enum db_result read_workers(struct db *db, const char *network, const char *address, int64_t now_s,
+                            read_worker_fn *fn, void *ctx)
+{
+    static const char sql[] =
+        "SELECT w.worker, w.last_minute, COALESCE(s.done, 0), COALESCE(s.shares, 0) "
+        "FROM site_worker w LEFT JOIN (SELECT worker, SUM(difficulty) AS done, "
+        "SUM(shares) AS shares FROM site_worker_minute WHERE network = ? AND address = ? "
+        "AND minute >= ? AND minute < ? GROUP BY worker) s ON s.worker = w.worker "
+        "WHERE w.network = ? AND w.address = ? ORDER BY w.worker LIMIT ?";
+    struct workers_list list = {fn, ctx};
+    int64_t minute = now_s / 60;
+
+    return db_query(db, sql,
+                    PARAMS(DB_TEXT(network), DB_TEXT(address), DB_INT(minute - READ_RATE_MINUTES),
+                           DB_INT(minute), DB_TEXT(network), DB_TEXT(address),
+                           DB_UINT(READ_MAX_ROWS)),
+                    take_worker, &list);
+}
+
+struct worker_hours_list {
+    read_worker_hour_fn *fn;
+    void *ctx;
+};
+
+static bool take_worker_hour(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct worker_hours_list *list = ctx;
+    const struct read_worker_hour h = {.hour = column_uint(&v[0]),
+                                       .name = db_text(&v[1]),
+                                       .shares = column_uint(&v[2]),
+                                       .rejected = column_uint(&v[3]),
+                                       .difficulty = column_real(&v[4])};
+
+    (void)n;
+    return list->fn(list->ctx, &h);
+}
+
+enum db_result read_worker_hours(struct db *db, const char *network, const char *address,
+                                 uint64_t from_hour, read_worker_hour_fn *fn, void *ctx)
+{
+    static const char sql[] = "SELECT hour, worker, shares, rejected, difficulty "
+                              "FROM site_worker_hour WHERE network = ? AND address = ? "
+                              "AND hour >= ? ORDER BY hour, worker LIMIT ?";
+    struct worker_hours_list list = {fn, ctx};
+
+    return db_query(
+        db, sql,
+        PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(from_hour), DB_UINT(READ_MAX_ROWS)),
+        take_worker_hour, &list);
+}
+
+/* --- money --- */
+
+struct earnings_list {
+    read_earning_fn *fn;
+    void *ctx;
+};
+
+static bool take_earning(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct earnings_list *list = ctx;
+    const struct read_earning e = {.date = db_text(&v[0]), .amount = column_uint(&v[1])};
+
+    (void)n;
+    return list->fn(list->ctx, &e);
+}
+
+enum db_result read_earnings(struct db *db, const char *network, const char *address,
+                             const struct page *page, read_earning_fn *fn, void *ctx)
+{
+    static const char sql[] = "SELECT DATE(created_at) AS day, SUM(amount) FROM site_credit "
+                              "WHERE network = ? AND address = ? "
+                              "GROUP BY day ORDER BY day DESC LIMIT ? OFFSET ?";
+    struct earnings_list list = {fn, ctx};
+
+    return db_query(
+        db, sql,
+        PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(page->size), DB_UINT(page->offset)),
+        take_earning, &list);
+}
+
+struct changes_list {
+    read_change_fn *fn;
+    void *ctx;
+};
+
+static bool take_change(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct changes_list *list = ctx;
+    const struct read_change c = {.amount = db_int(&v[0]),
+                                  .kind = db_text(&v[1]),
+                                  .note = db_text(&v[2]),
+                                  .created_at = db_text(&v[3])};
+
+    (void)n;
+    return list->fn(list->ctx, &c);
+}
+
+enum db_result read_changes(struct db *db, const char *network, const char *address,
+                            const struct page *page, read_change_fn *fn, void *ctx)
+{
+    static const char sql[] = "SELECT amount, kind, note, created_at FROM site_balance_change "
+                              "WHERE network = ? AND address = ? "
+                              "ORDER BY number DESC LIMIT ? OFFSET ?";
+    struct changes_list list = {fn, ctx};
+
+    return db_query(
+        db, sql,
+        PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(page->size), DB_UINT(page->offset)),
+        take_change, &list);
+}

@@ -1,0 +1,157 @@
+/*
+ * What pages, the API and monitoring read from the views site_*
+ * (sql/migrations/0006_site_views.sql). Each function is one statement, bounded in rows and in what
+ * it touches: sums by the minute or hour, and look-ups by index. Results are DB_OK or what
+ * common/db/db.h says of a query.
+ *
+ * Lists call FN once a row; the texts in a row are valid during the call. False ends the list.
+ * Times are the database's texts, in UTC; a time that is not there is NULL. NOW_S is the time, in
+ * seconds since the epoch. Amounts are base units. Rates are per second, over whole minutes that
+ * have passed.
+ */
+#ifndef PENSTOCK_FRONTEND_READ_READ_H
+#define PENSTOCK_FRONTEND_READ_READ_H
+
+#include "common/coin/address.h"
+#include "common/db/db.h"
+#include "frontend/web/query.h"
+
+#define READ_TIME_SIZE    32
+#define READ_HASH_SIZE    65
+#define READ_MAX_ROWS     20000 /* of any list that is not paged */
+#define READ_RATE_MINUTES 10    /* a rate "now" is that of the last so many minutes */
+
+/* --- the chain and the pool as a whole (pool.c, blocks.c) --- */
+
+struct read_pulse {
+    double hash_rate, shares_per_second;
+    uint64_t miners, workers; /* that sent a share or a refused solution in this time */
+};
+enum db_result read_pulse(struct db *db, const char *network, int64_t now_s,
+                          struct read_pulse *ret);
+
+struct read_chain {
+    bool known; /* some block is stored */
+    uint64_t height;
+    double difficulty, hash_rate;    /* of the network: expected hashes; over the last blocks */
+    char last_block[READ_TIME_SIZE]; /* its chain time; "" when there is none */
+};
+enum db_result read_chain(struct db *db, const char *network, struct read_chain *ret);
+
+struct read_totals {
+    uint64_t confirmed, pending,
+        lost;                        /* blocks of the pool: split up; not yet; stale or orphaned */
+    uint64_t paid;                   /* in payouts that were sent */
+    char last_block[READ_TIME_SIZE]; /* when the pool's last block was found; "": never */
+};
+enum db_result read_totals(struct db *db, const char *network, struct read_totals *ret);
+
+/* Blocks of the chain in the last DAYS days, by their own time, and those of the pool among them.
+ */
+struct read_days {
+    uint64_t blocks, pool_blocks, pool_subsidy;
+};
+enum db_result read_days(struct db *db, const char *network, uint64_t days, struct read_days *ret);
+
+struct read_block {
+    uint64_t height, subsidy;
+    double difficulty;
+    const char *hash, *status, *chain_time, *created_at;
+    const char *finder; /* NULL: not known */
+};
+typedef bool read_block_fn(void *ctx, const struct read_block *b);
+/* The pool's, the highest first. */
+enum db_result read_blocks(struct db *db, const char *network, const struct page *page,
+                           read_block_fn *fn, void *ctx);
+
+struct read_hour {
+    uint64_t hour; /* since the epoch */
+    uint64_t shares, rejected, miners, workers, blocks, pool_blocks;
+    double difficulty; /* sum over the shares: hashes that were expected for them */
+};
+typedef bool read_hour_fn(void *ctx, const struct read_hour *h);
+/* From FROM_HOUR on, the earliest first. */
+enum db_result read_hours(struct db *db, const char *network, uint64_t from_hour, read_hour_fn *fn,
+                          void *ctx);
+
+struct read_miner_rate {
+    const char *address;
+    double hash_rate, shares_per_second;
+};
+typedef bool read_miner_rate_fn(void *ctx, const struct read_miner_rate *m);
+/* Those at work now, the fastest first. */
+enum db_result read_miner_rates(struct db *db, const char *network, int64_t now_s,
+                                const struct page *page, read_miner_rate_fn *fn, void *ctx);
+
+/* --- one miner, by its canonical address (miner.c) --- */
+
+struct read_miner {
+    bool known, disabled;
+    int64_t balance;
+    uint64_t minimum_payout; /* 0: the network's */
+    char created_at[READ_TIME_SIZE];
+};
+enum db_result read_miner(struct db *db, const char *network, const char *address,
+                          struct read_miner *ret);
+
+struct read_worker {
+    const char *name;
+    uint64_t last_minute; /* of its last share, since the epoch; 0: never */
+    double hash_rate, shares_per_second;
+};
+typedef bool read_worker_fn(void *ctx, const struct read_worker *w);
+/* All of the miner's, by name. */
+enum db_result read_workers(struct db *db, const char *network, const char *address, int64_t now_s,
+                            read_worker_fn *fn, void *ctx);
+
+struct read_worker_hour {
+    uint64_t hour, shares, rejected;
+    const char *name;
+    double difficulty;
+};
+typedef bool read_worker_hour_fn(void *ctx, const struct read_worker_hour *h);
+/* From FROM_HOUR on, by hour and name. */
+enum db_result read_worker_hours(struct db *db, const char *network, const char *address,
+                                 uint64_t from_hour, read_worker_hour_fn *fn, void *ctx);
+
+struct read_earning {
+    const char *date; /* "2026-01-31" */
+    uint64_t amount;
+};
+typedef bool read_earning_fn(void *ctx, const struct read_earning *e);
+/* What the miner was credited by day, the last one first. */
+enum db_result read_earnings(struct db *db, const char *network, const char *address,
+                             const struct page *page, read_earning_fn *fn, void *ctx);
+
+struct read_change {
+    int64_t amount;
+    const char *kind, *note, *created_at;
+};
+typedef bool read_change_fn(void *ctx, const struct read_change *c);
+/* What changed the miner's balance, the last one first. */
+enum db_result read_changes(struct db *db, const char *network, const char *address,
+                            const struct page *page, read_change_fn *fn, void *ctx);
+
+/* --- payments (payments.c) --- */
+
+struct read_payment {
+    const char *address, *status, *created_at, *sent_at;
+    const char *txid; /* NULL: not known yet */
+    uint64_t amount;
+    int64_t confirmations;
+};
+typedef bool read_payment_fn(void *ctx, const struct read_payment *p);
+/* The last one first; ADDRESS NULL: of all miners. */
+enum db_result read_payments(struct db *db, const char *network, const char *address,
+                             const struct page *page, read_payment_fn *fn, void *ctx);
+
+struct read_paid {
+    uint64_t total, today;
+    char last[READ_TIME_SIZE]; /* "": never */
+    char last_txid[READ_HASH_SIZE];
+};
+/* What the miner was paid, as far as it was sent. */
+enum db_result read_paid(struct db *db, const char *network, const char *address,
+                         struct read_paid *ret);
+
+#endif

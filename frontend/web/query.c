@@ -1,0 +1,54 @@
+#include "frontend/web/query.h"
+
+#include <string.h>
+
+bool query_number(const char *text, size_t len, uint64_t max, uint64_t *ret)
+{
+    uint64_t value = 0;
+
+    if (len == 0)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        uint64_t digit = (uint64_t)(unsigned char)text[i] - '0';
+
+        if (digit > 9 || value > (max - (digit < max ? digit : max)) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    if (value > max)
+        return false;
+    *ret = value;
+    return true;
+}
+
+bool query_uint(const struct request *rq, const char *name, uint64_t deflt, uint64_t max,
+                uint64_t *ret)
+{
+    const char *at = request_variable(rq, "QUERY_STRING");
+    size_t name_len = strlen(name);
+    bool found = false;
+
+    *ret = deflt;
+    while (at && *at) {
+        size_t len = strcspn(at, "&");
+
+        if (len > name_len && at[name_len] == '=' && strncasecmp(at, name, name_len) == 0) {
+            if (found || !query_number(at + name_len + 1, len - name_len - 1, max, ret))
+                return false;
+            found = true;
+        }
+        at += len + (at[len] == '&');
+    }
+    return true;
+}
+
+bool query_page(const struct request *rq, struct page *ret)
+{
+    uint64_t number;
+
+    if (!query_uint(rq, "page", 0, PAGE_MAX_NUMBER, &number) ||
+        !query_uint(rq, "pageSize", PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE, &ret->size) || ret->size == 0)
+        return false;
+    ret->offset = number * ret->size;
+    return true;
+}
