@@ -12,7 +12,7 @@
 #define STRING_(x) #x
 
 #define TIME_TEXT_MAX 40
-#define END_OF_TIME   "9999-12-31 23:59:59.999999"
+#define END_OF_TIME   "9999-12-31 23:59:59"
 #define START_OF_TIME "1000-01-01 00:00:00"
 
 /* A block's shares are read in slices [from, until) of their time, the newest first, so that
