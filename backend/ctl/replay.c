@@ -9,6 +9,7 @@
 #include "backend/conf/settings.h"
 #include "backend/ctl/archive_read.h"
 #include "backend/ctl/ctl.h"
+#include "backend/share/credit.h"
 #include "common/base/mem.h"
 
 #include <getopt.h>
@@ -57,6 +58,31 @@ static void note_damage(struct replay *r, const char *path, uint64_t line, const
                                                  (json_int_t)line, "wrong", wrong));
 }
 
+/* As it was received: at the time that counted, whatever the time of the lines before it. So every
+ * message comes from an origin of its own; the worker bounds a message's time by its origin's. */
+static char *message_again(struct replay *r, struct solution_message *m, const char *line,
+                           size_t len, size_t *ret_len)
+{
+    struct credit credit;
+
+    if (!credit_read(line, len, &credit))
+        return NULL;
+    if (credit.received_us != 0)
+        m->received_us = credit.received_us;
+    m->host = "replay";
+    m->pid = (int64_t)(r->lines % INT32_MAX) + 1;
+    return solution_build(m, ret_len);
+}
+
+static bool send_again(struct replay *r, struct solution_message *m, const char *line, size_t len)
+{
+    char *body = message_again(r, m, line, len, &len);
+    bool ok = replay_window_add(r->window, m, body != NULL ? body : line, len);
+
+    free(body);
+    return ok;
+}
+
 /* False when the broker takes no more. */
 static bool replay_line(struct replay *r, const char *path, uint64_t number, const char *line,
                         size_t len)
@@ -69,7 +95,7 @@ static bool replay_line(struct replay *r, const char *path, uint64_t number, con
         note_damage(r, path, number, wrong);
         return true;
     }
-    bool ok = r->window == NULL || replay_window_add(r->window, &m, line, len);
+    bool ok = r->window == NULL || send_again(r, &m, line, len);
     solution_message_clear(&m);
     return ok;
 }
@@ -258,8 +284,8 @@ const struct ctl_command replay_command = {
         "  --dry-run        only read and check the files\n"
         "  --json           print the outcome as JSON\n\n"
         "Replaying twice changes nothing: a message that is settled already is not counted\n"
-        "again. Into an empty database, restore miner, worker and work first: a solution\n"
-        "whose work is not known is rejected.\n"
+        "again. A solution whose work the database does not know is rejected: into one that\n"
+        "was restored, put the works first (archived-works).\n"
         "A damaged line is reported and skipped; the exit status is 1 then.\n",
     .run = run,
 };

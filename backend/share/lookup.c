@@ -34,7 +34,8 @@ static const char sql_share_locked[] =
     " LOCK IN SHARE MODE";
 static const char sql_work[] =
     "SELECT k.n, w.worker_id, v.miner_id, m.disabled, w.target,"
-    " TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', w.created_at) FROM"
+    " TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', w.created_at),"
+    " m.address, v.name FROM"
     " JSON_TABLE(?, '$[*]' COLUMNS (n FOR ORDINALITY,"
     " w CHAR(36) CHARACTER SET ascii PATH '$.w')) k"
     " STRAIGHT_JOIN work w ON w.id = CAST(k.w AS UUID)"
@@ -166,6 +167,8 @@ static bool row_work(void *ctx, const struct db_value *v, size_t n)
     w->created_us = db_int(&v[5]);
     assert(v[4].len == sizeof(w->target.be));
     memcpy(w->target.be, v[4].data, sizeof(w->target.be));
+    snprintf(w->address, sizeof(w->address), "%s", db_text(&v[6]));
+    snprintf(w->worker, sizeof(w->worker), "%s", db_text(&v[7]));
     w->found = uuid_parse(v[2].data, v[2].len, &w->miner_id);
     return true;
 }
@@ -186,7 +189,8 @@ static enum db_result lookup_work(struct db *db, const char *network, struct sha
     struct keys k;
 
     for (size_t i = 0; i < n; i++)
-        if (shares[i]->state == SHARE_OPEN && shares[i]->has_work_id)
+        if ((shares[i]->state == SHARE_OPEN || shares[i]->state == SHARE_CREDITED) &&
+            shares[i]->has_work_id) /* what is credited already may have to be archived yet */
             sorted[found++] = shares[i];
     qsort(sorted, found, sizeof(struct share *), cmp_work);
     keys_start(&k, room, n);

@@ -60,6 +60,9 @@ enum candidate_state {
     CANDIDATE_REFUSED,
 };
 
+#define WORK_ADDRESS_MAX 90  /* column miner.address */
+#define WORK_WORKER_MAX  256 /* column worker.name: 64 characters */
+
 /* What the database knows of the work that the solution names. */
 struct work {
     bool found; /* in the solution's network */
@@ -68,6 +71,8 @@ struct work {
     bool miner_disabled;
     struct u256 target;
     int64_t created_us;
+    char address[WORK_ADDRESS_MAX + 1]; /* of the miner; with the worker's name for the archive */
+    char worker[WORK_WORKER_MAX + 1];
 };
 
 struct share {

@@ -6,6 +6,7 @@
 #include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/message/solution.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -180,28 +181,39 @@ static bool flush(struct archive *a, struct buf *b)
 }
 
 /* Piece by piece: a line may be much longer than what is gathered. */
-static bool add_line(struct archive *a, struct buf *b, const struct archive_line *line)
+static bool add_text(struct archive *a, struct buf *b, const char *text, size_t len)
 {
-    const char *body = line->body;
-    size_t done = 0;
     bool ok = true;
 
-    while (ok) {
-        size_t room = CHUNK_MAX - b->len, left = line->len - done, start = b->len;
-        size_t n = left < room ? left : room;
+    while (ok && len > 0) {
+        size_t room = CHUNK_MAX - b->len, start = b->len;
+        size_t n = len < room ? len : room;
 
-        ok = buf_add(b, body + done, n);
+        buf_add(b, text, n);
         for (size_t i = start; i < b->len; i++)
             if (b->data[i] == '\n' || b->data[i] == '\r')
                 b->data[i] = ' ';
-        done += n;
-        if (done == line->len && b->len < CHUNK_MAX) {
-            buf_add(b, "\n", 1);
-            return ok;
-        }
-        ok = ok && flush(a, b);
+        text += n;
+        len -= n;
+        ok = b->len < CHUNK_MAX || flush(a, b);
     }
     return ok;
+}
+
+static bool add_line(struct archive *a, struct buf *b, const struct archive_line *line)
+{
+    const char *body = line->body;
+    size_t len = line->len;
+    bool ok, more = line->more != NULL && line->len + strlen(line->more) <= SOLUTION_MAX_BODY;
+
+    while (more && len > 0 && body[len - 1] != '}')
+        len--; /* white space behind the object */
+    ok = len == 0 || add_text(a, b, body, more ? len - 1 : len);
+    if (more && len > 0)
+        ok = ok && add_text(a, b, line->more, strlen(line->more)) && add_text(a, b, "}", 1);
+    if (ok)
+        buf_add(b, "\n", 1); /* a full buffer was flushed */
+    return ok && (b->len < CHUNK_MAX || flush(a, b));
 }
 
 static bool write_lines(struct archive *a, const struct archive_line *lines, size_t n)

@@ -29,8 +29,9 @@ struct archive *archive_new(const struct archive_conf *conf);
 void archive_close(struct archive **a);
 
 struct archive_line {
-    const void *body;
+    const void *body; /* a JSON object */
     size_t len;
+    const char *more; /* further members for its end, with a comma in front; or NULL */
 };
 
 /* Appends LINES (line breaks inside a body, which JSON allows between tokens, become spaces) and

@@ -26,6 +26,7 @@
  * Whatever fails on the way without being a miner's fault (database, wallet, archive) makes the
  * batch wait and start again from step 2. Every step may be done any number of times.
  */
+#include "backend/share/credit.h"
 #include "backend/share/lookup.h"
 #include "backend/share/record.h"
 #include "backend/worker/lane-private.h"
@@ -198,10 +199,13 @@ static bool archive(struct batch *b)
         bool credited = item->share.state == SHARE_ACCEPTED || item->share.state == SHARE_CREDITED;
 
         if (item->twin_of == NULL && credited)
-            lines[n++] = (struct archive_line){item->delivery->body, item->delivery->len};
+            lines[n++] = (struct archive_line){item->delivery->body, item->delivery->len,
+                                               credit_build(&item->share)};
     }
     ok = archive_append(b->lane->archive, lines, n);
     FAULT_POINT("batch.archived");
+    for (size_t i = 0; i < n; i++)
+        free((char *)lines[i].more);
     free(lines);
     return ok || wait_for(b, "archive", archive_error(b->lane->archive));
 }

@@ -100,7 +100,7 @@ static char *content(const char *path)
 
 static bool append(struct archive *a, const char *line)
 {
-    return archive_append(a, &(struct archive_line){line, strlen(line)}, 1);
+    return archive_append(a, &(struct archive_line){line, strlen(line), NULL}, 1);
 }
 
 static void tick_until(struct archive *a, const char *suffix, int want)
@@ -128,7 +128,7 @@ static void test_long_lines(void **state)
     for (size_t i = 0; i < MOST; i++)
         body[i] = i % 1000 == 7 ? '\n' : (char)('a' + i % 26);
     for (size_t i = 0; i < N; i++)
-        lines[i] = (struct archive_line){body, around[i]};
+        lines[i] = (struct archive_line){body, around[i], NULL};
     conf.rotate_bytes = CONTENT_MAX;
     a = archive_new(&conf);
     assert_true(archive_append(a, lines, N));
@@ -150,18 +150,19 @@ static void test_long_lines(void **state)
 
 static void test_lines(void **state)
 {
-    const struct archive_line lines[] = {{"{\"a\":1}", 7}, {"{\n\"b\":\r\n2}", 10}};
+    const struct archive_line lines[] = {
+        {"{\"a\":1}", 7, NULL}, {"{\n\"b\":\r\n2}", 10, NULL}, {"{\"c\":3} \n", 9, ",\"d\":4"}};
     struct archive *a = archive_new(&conf);
     char path[PATH_MAX];
 
     (void)state;
     assert_true(archive_append(a, lines, 0));
     assert_int_equal(files(".jsonl", path), 0); /* nothing to write: no file */
-    assert_true(archive_append(a, lines, 2));
+    assert_true(archive_append(a, lines, 3));
     assert_true(append(a, "{}"));
     assert_int_equal(files(".jsonl", path), 1);
     char *text = content(path);
-    assert_string_equal(text, "{\"a\":1}\n{ \"b\":  2}\n{}\n");
+    assert_string_equal(text, "{\"a\":1}\n{ \"b\":  2}\n{\"c\":3,\"d\":4}\n{}\n");
     free(text);
     archive_close(&a);
     assert_null(a);
