@@ -25,6 +25,10 @@ TABLES = {  # and a column that the account must not be able to change
     "miner": "address", "worker": "name", "work": "os", "share": "difficulty", "rejected": "reason",
     "share_stats": "network", "rejected_stats": "network", "tip": "height",
     "block_candidate": "height", "block": "status", "schema_version": "admits", "ban": "reason",
+    "lane_progress": "seen_at", "block_split": "fee", "block_credit": "amount", "account": "balance",
+    "journal": "note", "entry": "amount", "payout": "amount", "payout_item": "amount", "payout_input": "txid",
+    "payout_freeze": "frozen", "miner_setting": "minimum_payout", "task_lock": "holder", "task_run": "outcome",
+    "miner_rating": "shares", "share_stats_hour": "shares", "network_stats": "shares", "audit_run": "outcome",
 }
 LAST = len(list((ROOT / "sql/migrations").glob("*.sql")))  # the level of this release
 NEXT = f"{LAST + 1:04}"
@@ -265,7 +269,8 @@ BACKEND_CANNOT_UPDATE = [
     ("UPDATE share SET worker_id = 1", 1143), ("UPDATE share SET received_at = NOW()", 1143),
     ("UPDATE share SET difficulty = 1", 1143), ("UPDATE rejected SET reason = 'x'", 1142),
     ("UPDATE tip SET seen_at = NOW()", 1142), ("UPDATE block_candidate SET height = 1", 1143),
-    ("UPDATE block SET height = 1", 1142),
+    ("UPDATE block SET height = 1", 1143), ("UPDATE block SET subsidy = 1", 1143),
+    ("UPDATE block SET pool_block = 1", 1143), ("UPDATE block SET recipient = 'x'", 1143),
     ("INSERT INTO miner () VALUES ()", 1142), ("INSERT INTO worker () VALUES ()", 1142),
     ("INSERT INTO work () VALUES ()", 1142), ("INSERT INTO schema_version () VALUES ()", 1142),
     ("SELECT * FROM schema_version", 1142),
