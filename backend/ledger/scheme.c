@@ -21,23 +21,24 @@
 #define SLICE                                                                                      \
     " FROM share FORCE INDEX (share_open) WHERE network = ? AND block_id = ?"                      \
     " AND received_at >= ? AND received_at < ?"
+/* The nil id is the ledger's way to say nobody. */
+#define SOMEBODY " AND m.id <> '00000000-0000-0000-0000-000000000000'"
+#define MINER                                                                                      \
+    " JOIN worker w ON w.id = s.worker_id JOIN miner m ON m.id = w.miner_id AND m.network = "      \
+    "?" SOMEBODY
 static const char sql_from[] = "SELECT received_at FROM share FORCE INDEX (share_open)"
                                " WHERE network = ? AND block_id = ? AND received_at < ?"
                                " ORDER BY received_at DESC LIMIT 1 OFFSET " STRING(SCHEME_SLICE);
 static const char sql_slice[] =
     "SELECT m.id, SUM(s.shares), SUM(s.weight) FROM (SELECT worker_id, COUNT(*) AS shares,"
-    " SUM(difficulty) AS weight" SLICE " GROUP BY worker_id) s"
-    " JOIN worker w ON w.id = s.worker_id JOIN miner m ON m.id = w.miner_id AND m.network = ?"
-    " GROUP BY m.id";
+    " SUM(difficulty) AS weight" SLICE " GROUP BY worker_id) s" MINER " GROUP BY m.id";
 static const char sql_shares[] =
     "SELECT STRAIGHT_JOIN m.id, 1, s.difficulty FROM (SELECT worker_id, difficulty, received_at,"
-    " message_id" SLICE ") s"
-    " JOIN worker w ON w.id = s.worker_id JOIN miner m ON m.id = w.miner_id AND m.network = ?"
-    " ORDER BY s.received_at DESC, s.message_id DESC";
+    " message_id" SLICE ") s" MINER " ORDER BY s.received_at DESC, s.message_id DESC";
 static const char sql_block_before[] =
     "SELECT id, height FROM block WHERE network = ? AND pool_block"
     " AND (height < ? OR (height = ? AND id < ?)) ORDER BY height DESC, id DESC LIMIT 1";
-static const char sql_miner[] = "SELECT 1 FROM miner WHERE id = ? AND network = ?";
+static const char sql_miner[] = "SELECT 1 FROM miner m WHERE m.id = ? AND m.network = ?" SOMEBODY;
 
 weight_t scheme_window(uint64_t difficulty, int64_t percent)
 {
