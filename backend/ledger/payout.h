@@ -145,9 +145,9 @@ enum db_result payout_note_answer(struct db *db, const struct payout *p, bool re
 enum db_result payout_address(struct db *db, const struct payout *p,
                               char ret[ADDRESS_MAX_TEXT + 1]);
 
-/* All coins that unfinished payouts of WALLET spend, of whichever network. *RET is malloc'd. */
-enum db_result payout_coins(struct db *db, const char *wallet, struct tx_outpoint **ret,
-                            size_t *ret_n);
+/* All coins that unfinished payouts spend, of whichever network and wallet: two networks may share
+ * a wallet, under one name or two. *RET is malloc'd. */
+enum db_result payout_coins(struct db *db, struct tx_outpoint **ret, size_t *ret_n);
 
 /* What payments of the last 24 hours took from accounts. */
 enum db_result payout_sum_of_day(struct db *db, const char *network, int64_t *ret);
@@ -155,7 +155,8 @@ enum db_result payout_sum_of_day(struct db *db, const char *network, int64_t *re
 /* Is there an unfinished sweep? */
 enum db_result payout_sweeping(struct db *db, const char *network, bool *ret);
 
-/* What the ledger says: owed to miners, and owned in the hot wallet without what is in flight. */
+/* What the ledger's entries say (not the cached balances): owed to miners, and owned in the hot
+ * wallet without what is in flight. Reads all entries of these accounts. */
 struct payout_books {
     int64_t owed, mature;
 };

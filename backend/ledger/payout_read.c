@@ -130,17 +130,15 @@ static bool take_coin(void *ctx, const struct db_value *row, size_t n)
     return true;
 }
 
-enum db_result payout_coins(struct db *db, const char *wallet, struct tx_outpoint **ret,
-                            size_t *ret_n)
+enum db_result payout_coins(struct db *db, struct tx_outpoint **ret, size_t *ret_n)
 {
     struct coins coins = {0};
     enum db_result r =
-        READ("payout.coins",
-             db_query(db,
-                      "SELECT i.txid, i.vout FROM payout p JOIN payout_input i"
-                      " ON i.payout_id = p.id AND i.active"
-                      " WHERE p.wallet = ? AND p.status IN ('stored', 'sent', 'conflicted')",
-                      &DB_TEXT(wallet), 1, take_coin, &coins));
+        READ("payout.coins", db_query(db,
+                                      "SELECT i.txid, i.vout FROM payout p JOIN payout_input i"
+                                      " ON i.payout_id = p.id AND i.active"
+                                      " WHERE p.status IN ('stored', 'sent', 'conflicted')",
+                                      NULL, 0, take_coin, &coins));
 
     if (r != DB_OK) {
         free(coins.coin);
@@ -208,9 +206,10 @@ enum db_result payout_books(struct db *db, const char *network, struct payout_bo
     enum db_result r =
         READ("payout.books",
              db_query(db,
-                      "SELECT CAST(COALESCE(SUM(IF(kind = 'miner', balance, 0)), 0) AS SIGNED),"
-                      " CAST(COALESCE(-SUM(IF(kind IN ('mature', 'in_flight'), balance, 0)), 0)"
-                      " AS SIGNED) FROM account WHERE network = ?",
+                      "SELECT CAST(COALESCE(SUM(IF(a.kind = 'miner', e.amount, 0)), 0) AS SIGNED),"
+                      " CAST(COALESCE(-SUM(IF(a.kind <> 'miner', e.amount, 0)), 0) AS SIGNED)"
+                      " FROM account a JOIN entry e ON e.account_id = a.id"
+                      " WHERE a.network = ? AND a.kind IN ('miner', 'mature', 'in_flight')",
                       &DB_TEXT(network), 1, take_sums, sums));
 
     *ret = (struct payout_books){.owed = sums[0], .mature = sums[1]};

@@ -32,7 +32,7 @@ enum task_result pay_select(struct pay_job *j, struct payout_item **ret, size_t 
 
 enum task_result pay_miners(struct pay_job *j, struct payout_item *item, size_t n);
 enum task_result pay_sweep(struct pay_job *j);
-/* Locks the coins of all unfinished payouts of the wallet, which a restart made it forget. */
+/* Locks the coins of all unfinished payouts, which a restart makes the wallet forget. */
 enum task_result pay_lock_coins(struct pay_job *j);
 
 /* Says why the payer failed: TASK_WAITING. */

@@ -77,12 +77,25 @@ static enum task_result follow_mined(struct follow *f, const struct pay_look *lo
     return r;
 }
 
+/* Once the other transaction is as deep as a payment has to be, and a human has thawed payouts, so
+ * has seen it, the payout will never be on the chain: what it took is given back. */
+static enum task_result follow_old_conflict(struct follow *f, int64_t confirmations)
+{
+    if (f->j->freeze.frozen || -confirmations < f->j->run->net->payout_confirmations)
+        return TASK_DONE;
+    if (!task_holds_lock(f->j->run))
+        return TASK_WAITING;
+    log_error("pay.cancelled", LOG_STR("network", f->p->network), LOG_STR("payout", f->p->id_text));
+    return done(f, payout_cancel(f->j->run->db, f->p, "another transaction has spent its coins"),
+                "cancelling a payout");
+}
+
 static enum task_result follow_conflict(struct follow *f, int64_t confirmations)
 {
     enum task_result r;
 
-    if (f->p->status == PAYOUT_CONFLICTED) /* somebody has been told; they may have thawed it */
-        return TASK_DONE;
+    if (f->p->status == PAYOUT_CONFLICTED)
+        return follow_old_conflict(f, confirmations);
     r = pay_breach(f->j, "payout %s: another transaction has spent its coins", f->p->id_text);
     done(f, payout_mark_conflicted(f->j->run->db, f->p, confirmations), "a conflict");
     return r;

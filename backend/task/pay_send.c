@@ -17,8 +17,7 @@ enum task_result pay_lock_coins(struct pay_job *j)
 {
     struct tx_outpoint *coin = NULL;
     size_t n = 0;
-    enum task_result r = task_db(
-        j->run, payout_coins(j->run->db, payer_wallet(j->payer), &coin, &n), "coins in use");
+    enum task_result r = task_db(j->run, payout_coins(j->run->db, &coin, &n), "coins in use");
 
     if (r == TASK_DONE && n > 0 && payer_lock(j->payer, coin, n) != PAY_DONE)
         r = pay_waits(j, j->payer);
@@ -231,25 +230,28 @@ enum task_result pay_miners(struct pay_job *j, struct payout_item *item, size_t 
 static enum task_result amount_to_sweep(struct pay_job *j, int64_t *ret)
 {
     struct task_run *run = j->run;
-    struct payout_books books;
+    int64_t least = run->net->payout_fee_max, spare;
+    struct payout_books books = {0};
     struct pay_funds funds;
     bool sweeping = false;
-    enum db_result r = payout_sweeping(run->db, run->network, &sweeping);
-    int64_t keep;
+    enum db_result r;
 
     *ret = 0;
-    if (r == DB_OK)
+    if (payer_funds(j->payer, &funds) != PAY_DONE)
+        return pay_waits(j, j->payer);
+    spare = funds.spendable - run->net->hot_wallet_max;
+    if (spare <= least)
+        return TASK_DONE;
+    r = payout_sweeping(run->db, run->network, &sweeping);
+    if (r == DB_OK && !sweeping)
         r = payout_books(run->db, run->network, &books);
     if (r != DB_OK || sweeping)
         return task_db(run, r, "what to sweep");
-    if (payer_funds(j->payer, &funds) != PAY_DONE)
-        return pay_waits(j, j->payer);
-    keep = run->net->hot_wallet_max > books.owed ? run->net->hot_wallet_max : books.owed;
-    *ret = funds.spendable - keep;
-    if (*ret > books.mature - books.owed)
-        *ret = books.mature - books.owed;
-    if (*ret <= run->net->payout_fee_max)
-        *ret = 0;
+    if (spare > funds.spendable - books.owed)
+        spare = funds.spendable - books.owed;
+    if (spare > books.mature - books.owed)
+        spare = books.mature - books.owed;
+    *ret = spare > least ? spare : 0;
     return TASK_DONE;
 }
 
