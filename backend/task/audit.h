@@ -32,6 +32,6 @@ enum db_result audit_payouts(struct audit *a, struct wallet *w, const char *netw
                              int64_t *ret_sent, bool *ret_clear);
 
 /* Each transaction that the wallet sent against the payouts. */
-enum db_result audit_sent(struct audit *a, struct wallet *w);
+void audit_sent(struct audit *a, struct wallet *w);
 
 #endif

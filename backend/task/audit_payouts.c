@@ -1,8 +1,7 @@
 /* The audit's look at payouts: what the ledger says was paid against what the chain says, and what
  * the wallet sent against the payouts. */
-#include "backend/chain/holdings.h"
 #include "backend/task/audit.h"
-#include "common/base/clock.h"
+#include "backend/task/sent.h"
 #include "common/base/fault.h"
 #include "common/base/mem.h"
 #include "common/base/uuid.h"
@@ -11,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECENT_DAYS "2"  /* confirmed payouts that are looked up again */
-#define SENT_DAYS   "30" /* how far back the wallet's own transactions are gone through */
+#define RECENT_DAYS "2" /* confirmed payouts that are looked up again */
+#define SENT_DAYS   30  /* how far back the wallet's own transactions are gone through */
 
 struct paid {
     char id[UUID_TEXT_LEN + 1];
@@ -195,68 +194,9 @@ enum db_result audit_payouts(struct audit *a, struct wallet *w, const char *netw
 
 /* --- what the wallet sent --- */
 
-struct sending {
-    struct u256 *txid;
-    size_t n;
-};
-
-static bool keep_sent(void *ctx, const struct u256 *txid)
+static enum db_result note_unknown(void *ctx, const struct sent_tx *t)
 {
-    struct sending *s = ctx;
-
-    for (size_t i = s->n;
-         i-- > 0 && s->n - i < 64;) /* its outputs are listed one after the other */
-        if (u256_cmp(&s->txid[i], txid) == 0)
-            return true;
-    s->txid = mem_resize(s->txid, s->n + 1, sizeof(*s->txid));
-    s->txid[s->n++] = *txid;
-    return true;
-}
-
-static bool row_int(void *ctx, const struct db_value *v, size_t n)
-{
-    (void)n;
-    *(int64_t *)ctx = db_int(&v[0]);
-    return true;
-}
-
-/* By a payout of any network, or booked by the operator under its txid. */
-static enum db_result is_known(struct audit *a, const struct u256 *txid, bool *ret)
-{
-    static const char sql[] =
-        "SELECT CAST((SELECT COUNT(*) FROM payout WHERE txid = ? AND network IN (SELECT DISTINCT"
-        " network FROM account)) + (SELECT COUNT(*) FROM journal WHERE kind = 'adjustment'"
-        " AND ref = CONVERT(? USING ascii) COLLATE ascii_nopad_bin) AS SIGNED)";
-    char hex[65];
-    int64_t n = 0;
-    enum db_result r;
-
-    u256_to_hex(txid, hex);
-    r = db_query(a->run->db, sql,
-                 (struct db_value[]){DB_BYTES(txid->be, sizeof(txid->be)), DB_TEXT(hex)}, 2,
-                 row_int, &n);
-    FAULT_POINT("audit.sent_known");
-    *ret = n > 0;
-    return r;
-}
-
-/* A payout that only has a comment yet. */
-static enum db_result is_intent(struct audit *a, const char *comment, bool *ret)
-{
-    struct uuid id;
-    int64_t n = 0;
-    enum db_result r = DB_OK;
-
-    if (uuid_parse(comment, strlen(comment), &id))
-        r = db_query(a->run->db, "SELECT COUNT(*) FROM payout WHERE id = ?",
-                     (struct db_value[]){DB_TEXT(comment)}, 1, row_int, &n);
-    FAULT_POINT("audit.sent_intent");
-    *ret = n > 0;
-    return r;
-}
-
-static void note_unknown(struct audit *a, const struct sent_tx *t)
-{
+    struct audit *a = ctx;
     int64_t amount = 0;
     char hex[65];
 
@@ -267,44 +207,11 @@ static void note_unknown(struct audit *a, const struct sent_tx *t)
                  "the wallet sent %" PRId64 " to %s%s in transaction %s, which no payout knows",
                  amount, t->n > 0 ? t->output[0].address : "itself", t->n > 1 ? " and others" : "",
                  hex);
+    return DB_OK;
 }
 
-static enum db_result judge_sent(struct audit *a, struct wallet *w, const struct u256 *txid)
+void audit_sent(struct audit *a, struct wallet *w)
 {
-    struct sent_tx t = {0};
-    bool known = false, found = false;
-    enum db_result r = is_known(a, txid, &known);
-
-    if (r != DB_OK || known)
-        return r;
-    if (chain_sent(a->run->chain, w, txid, &found, &t) != CHAIN_OK) {
-        audit_wait(a, "%s", chain_error(a->run->chain));
-        return DB_OK;
-    }
-    if (found && t.confirmations >= 0 && !t.abandoned) {
-        r = is_intent(a, t.comment, &known);
-        if (r == DB_OK && !known)
-            note_unknown(a, &t);
-    }
-    sent_tx_clear(&t);
-    return r;
-}
-
-enum db_result audit_sent(struct audit *a, struct wallet *w)
-{
-    /* what the wallet did before there was a pool is not the pool's */
-    static const char sql[] =
-        "SELECT CAST(UNIX_TIMESTAMP(GREATEST(COALESCE(MIN(created_at), UTC_TIMESTAMP(6)),"
-        " UTC_TIMESTAMP(6) - INTERVAL " SENT_DAYS " DAY)) AS SIGNED) FROM journal";
-    struct sending s = {NULL, 0};
-    int64_t since = 0;
-    enum db_result r = db_query(a->run->db, sql, NULL, 0, row_int, &since);
-
-    FAULT_POINT("audit.sent_since");
-    if (r == DB_OK && chain_sent_since(a->run->chain, w, since, keep_sent, &s) != CHAIN_OK)
-        audit_wait(a, "%s", chain_error(a->run->chain));
-    for (size_t i = 0; i < s.n && r == DB_OK && a->waiting[0] == '\0'; i++)
-        r = judge_sent(a, w, &s.txid[i]);
-    free(s.txid);
-    return r;
+    if (sent_unknown_each(a->run, w, SENT_DAYS, note_unknown, a) != TASK_DONE)
+        audit_wait(a, "%s", a->run->detail);
 }

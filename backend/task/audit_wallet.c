@@ -235,7 +235,7 @@ static enum db_result against_wallet(struct audit *a, struct wallet *w)
     if (r == DB_OK && !steady)
         audit_wait(a, "the ledger changed all the time while the wallet was asked");
     if (r == DB_OK && a->waiting[0] == '\0')
-        r = audit_sent(a, w);
+        audit_sent(a, w);
     return r;
 }
 

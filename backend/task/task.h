@@ -61,8 +61,8 @@ struct task {
     enum task_result (*run)(struct task_run *run);
 };
 
-extern const struct task assign_shares_task, audit_task, clean_up_task, find_blocks_task, pay_task,
-    rate_miners_task, roll_stats_task, share_out_task;
+extern const struct task assign_shares_task, audit_task, clean_up_task, find_blocks_task,
+    find_payouts_task, pay_task, rate_miners_task, roll_stats_task, share_out_task;
 
 /* --- for tasks (run.c) --- */
 
