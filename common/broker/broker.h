@@ -4,6 +4,8 @@
  * One struct broker is one connection with one channel, made when first needed and made again when
  * lost. It declares nothing: topology comes from deploy/rabbitmq. Not thread-safe.
  * Connections announce connection.blocked and a client name that the operator sees in the broker.
+ * One that consumes keeps up heartbeats; one that only publishes may lie idle for days, and the
+ * kernel's keepalive tells when its peer has gone.
  */
 #ifndef PENSTOCK_COMMON_BROKER_BROKER_H
 #define PENSTOCK_COMMON_BROKER_BROKER_H

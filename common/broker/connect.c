@@ -6,9 +6,12 @@
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define FRAME_MAX 131072 /* RabbitMQ's own default; longer frames gain nothing */
 #define HOST_MAX  256
@@ -69,6 +72,26 @@ static amqp_table_entry_t true_entry(const char *key)
     return (amqp_table_entry_t){amqp_cstring_bytes(key), {AMQP_FIELD_KIND_BOOLEAN, {.boolean = 1}}};
 }
 
+/* A consumer keeps up heartbeats while it waits for messages. A connection that only publishes may
+ * lie idle for as long as nobody has anything to send: with heartbeats the broker would end it each
+ * time. */
+static int heartbeat(const struct broker *b)
+{
+    return b->n_queues > 0 ? (int)b->conf->heartbeat_s : 0;
+}
+
+/* The kernel looks after it instead: a peer that has been silent for twice heartbeat_s is gone. */
+static bool keep_alive(const struct broker *b)
+{
+    const int fd = amqp_get_sockfd(b->amqp), on = 1, probes = 3;
+    const int idle = (int)b->conf->heartbeat_s, interval = (idle + probes - 1) / probes;
+
+    return setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
+           setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) == 0 &&
+           setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval) == 0 &&
+           setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) == 0;
+}
+
 /* The capabilities without which the broker would not tell us that it is blocked, that a queue has
  * gone, or that it has refused a message. */
 static amqp_rpc_reply_t login(struct broker *b)
@@ -90,8 +113,8 @@ static amqp_rpc_reply_t login(struct broker *b)
     amqp_table_t properties = {sizeof(property) / sizeof(property[0]), property};
 
     return amqp_login_with_properties(b->amqp, b->conf->vhost, BROKER_PROBE_CHANNEL, FRAME_MAX,
-                                      (int)b->conf->heartbeat_s, &properties,
-                                      AMQP_SASL_METHOD_PLAIN, b->conf->user, b->password);
+                                      heartbeat(b), &properties, AMQP_SASL_METHOD_PLAIN,
+                                      b->conf->user, b->password);
 }
 
 /* Log-in, channel and confirm mode. */
@@ -143,7 +166,7 @@ static enum broker_result connect_host(struct broker *b, const struct endpoint *
     int status = amqp_socket_open_noblock(socket, at->host, at->port, &tv);
     if (status != AMQP_STATUS_OK)
         return connect_failed(b, at, status);
-    if (!watchdog_attach(b->watchdog, amqp_get_sockfd(b->amqp)))
+    if (!keep_alive(b) || !watchdog_attach(b->watchdog, amqp_get_sockfd(b->amqp)))
         return broker_fail(b, BROKER_UNAVAILABLE, "connect to %s:%d: %s", at->host, at->port,
                            strerror(errno));
     enum broker_result r = handshake(b, deadline);
