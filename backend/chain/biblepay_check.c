@@ -177,13 +177,13 @@ void biblepay_last_rules(struct chain *c, struct claim *claim, const struct wall
 
 /* --- the whole --- */
 
+typedef enum chain_result ask_fn(struct chain *c, struct claim *claims, size_t n);
+
+static ask_fn *const questions[] = {biblepay_ask_hash, biblepay_ask_coinbase, biblepay_ask_header,
+                                    biblepay_ask_time, biblepay_ask_parent};
+
 static enum chain_result ask_wallet(struct chain *c, struct claim *claims, size_t n)
 {
-    typedef enum chain_result ask_fn(struct chain * c, struct claim * claims, size_t n);
-    static ask_fn *const questions[] = {biblepay_ask_hash, biblepay_ask_coinbase,
-                                        biblepay_ask_header, biblepay_ask_time,
-                                        biblepay_ask_parent};
-
     for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
         if (questions[i](c, claims, n) != CHAIN_OK)
             return CHAIN_HOLD;
@@ -211,7 +211,28 @@ static enum chain_result check(struct chain *c, struct db *db, struct claim *cla
     return CHAIN_OK;
 }
 
-enum chain_result biblepay_check(struct chain *c, struct db *db, struct share **shares, size_t n)
+/* Its nonce's limit and its height were matters of that moment, and so was whether the CPID might
+ * solve the block: the parent is taken to have been the tip. */
+static enum chain_result verify(struct chain *c, struct db *db, struct claim *claims, size_t n)
+{
+    (void)db;
+    for (size_t i = 0; i < n; i++) {
+        biblepay_rules(c, &claims[i]);
+        claims[i].parent = (struct parent){.state = PARENT_KNOWN,
+                                           .height = (int64_t)claims[i].prev_height,
+                                           .seen_before = (int64_t)claims[i].prev_height};
+    }
+    if (ask_wallet(c, claims, n) != CHAIN_OK)
+        return CHAIN_HOLD;
+    for (size_t i = 0; i < n; i++)
+        check_prev_time(c, &claims[i]);
+    return CHAIN_OK;
+}
+
+typedef enum chain_result judge_fn(struct chain *c, struct db *db, struct claim *claims, size_t n);
+
+static enum chain_result judge(judge_fn *by, struct chain *c, struct db *db, struct share **shares,
+                               size_t n)
 {
     struct claim *claims = mem_zalloc(n * sizeof(*claims));
     enum chain_result r;
@@ -220,7 +241,17 @@ enum chain_result biblepay_check(struct chain *c, struct db *db, struct share **
     for (size_t i = 0; i < n; i++)
         if (shares[i]->state == SHARE_OPEN)
             claims[m++].s = shares[i];
-    r = check(c, db, claims, m);
+    r = by(c, db, claims, m);
     free(claims);
     return r;
+}
+
+enum chain_result biblepay_check(struct chain *c, struct db *db, struct share **shares, size_t n)
+{
+    return judge(check, c, db, shares, n);
+}
+
+enum chain_result biblepay_verify(struct chain *c, struct db *db, struct share **shares, size_t n)
+{
+    return chain_look(c, db) == CHAIN_OK ? judge(verify, c, db, shares, n) : CHAIN_HOLD;
 }

@@ -1,19 +1,21 @@
 #include "backend/chain/verify.h"
 
+#include "backend/chain/biblepay.h"
 #include "backend/chain/bitcoin.h"
 #include "common/base/mem.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void verify_bitcoin(struct chain *c, struct share **shares, size_t n)
+static enum chain_result verify_bitcoin(struct chain *c, struct db *db, struct share **shares,
+                                        size_t n)
 {
     /* of a parent that nobody ever saw nothing can be demanded */
     const struct parent unseen = {.state = PARENT_UNSEEN, .seen_before = -1};
     struct share **open = mem_zalloc(n * sizeof(struct share *));
     size_t open_n = 0;
 
+    (void)db;
     for (size_t i = 0; i < n; i++) {
         bitcoin_rules(c, shares[i], &unseen);
         if (shares[i]->state == SHARE_OPEN)
@@ -28,30 +30,19 @@ static void verify_bitcoin(struct chain *c, struct share **shares, size_t n)
             share_reject(open[i], REASON_HASH_WRONG, "the header hashes to %s", hex);
     }
     free(open);
+    return CHAIN_OK;
 }
 
-/* One row per family whose proof of work needs no wallet. */
+/* One row per family. */
 static const struct {
-    const char *family;
-    void (*verify)(struct chain *c, struct share **shares, size_t n);
-} verifiers[] = {{"bitcoin", verify_bitcoin}};
+    const struct chain_ops *family;
+    enum chain_result (*verify)(struct chain *c, struct db *db, struct share **shares, size_t n);
+} verifiers[] = {{&bitcoin_ops, verify_bitcoin}, {&biblepay_ops, biblepay_verify}};
 
-static size_t find(const struct chain *c)
+enum chain_result chain_verify(struct chain *c, struct db *db, struct share **shares, size_t n)
 {
-    size_t i = 0, n = sizeof(verifiers) / sizeof(verifiers[0]);
-
-    while (i < n && strcmp(verifiers[i].family, c->ops->family) != 0)
-        i++;
-    return i;
-}
-
-bool chain_can_verify(const struct chain *c)
-{
-    return find(c) < sizeof(verifiers) / sizeof(verifiers[0]);
-}
-
-void chain_verify(struct chain *c, struct share **shares, size_t n)
-{
-    assert(chain_can_verify(c));
-    verifiers[find(c)].verify(c, shares, n);
+    for (size_t i = 0; i < sizeof(verifiers) / sizeof(verifiers[0]); i++)
+        if (verifiers[i].family == c->ops)
+            return verifiers[i].verify(c, db, shares, n);
+    return chain_hold(c, "shares of family %s cannot be verified", c->ops->family);
 }

@@ -10,6 +10,7 @@
 #define BATCH     64
 #define ROWS      1000 /* read at once */
 #define WHERE_MAX 300
+#define TRIES     3 /* a wallet's tip may move on between two questions */
 
 struct slot {
     struct solution_message msg;
@@ -22,12 +23,19 @@ struct credit {
     size_t network;
 };
 
+/* What could not be verified of a network. */
+struct gap {
+    uint64_t n;
+    char why[300];
+};
+
 struct deep_check {
     const struct backend_conf *conf;
     struct db *db;
     deep_found_fn *found;
     void *ctx;
     struct chain **chain; /* of each of conf->networks */
+    struct gap *gap;      /* of the same, and of those that are none of them */
     struct slot slot[BATCH];
     size_t n;
 
@@ -35,7 +43,7 @@ struct deep_check {
     size_t seen_n;
     struct credit *row; /* of `share`, as they were before the archive was read */
     size_t rows;
-    uint64_t blocks, unverified;
+    uint64_t blocks;
 };
 
 struct deep_check *deep_check_open(const struct backend_conf *conf, struct db *db,
@@ -45,6 +53,8 @@ struct deep_check *deep_check_open(const struct backend_conf *conf, struct db *d
 
     *d = (struct deep_check){.conf = conf, .db = db, .found = found, .ctx = ctx};
     d->chain = mem_zalloc(conf->networks.n * sizeof(struct chain *));
+    d->gap = mem_zalloc((conf->networks.n + 1) * sizeof(struct gap));
+    snprintf(d->gap[conf->networks.n].why, sizeof d->gap->why, "they are not in the settings");
     for (size_t i = 0; i < conf->networks.n; i++) {
         d->chain[i] = chain_open(conf, backend_network_at(conf, i), err, err_size);
         if (d->chain[i] == NULL) {
@@ -72,6 +82,7 @@ void deep_check_close(struct deep_check **d)
     for (size_t i = 0; i < (*d)->conf->networks.n; i++)
         chain_close(&(*d)->chain[i]);
     free((*d)->chain);
+    free((*d)->gap);
     free((*d)->seen);
     free((*d)->row);
     free(*d);
@@ -191,6 +202,8 @@ static size_t network_index(const struct deep_check *d, const char *name)
 
 static void verify_blocks(struct deep_check *d, size_t network, const bool *wanted)
 {
+    enum chain_result r = CHAIN_HOLD;
+    struct gap *gap = &d->gap[network];
     struct share *shares[BATCH];
     size_t n = 0;
 
@@ -199,12 +212,16 @@ static void verify_blocks(struct deep_check *d, size_t network, const bool *want
             shares[n++] = &d->slot[i].share;
     if (n == 0)
         return;
-    if (!chain_can_verify(d->chain[network])) {
-        d->unverified += n;
+    /* a wallet that is away is not waited for again and again */
+    for (int i = 0; i < TRIES && r != CHAIN_OK && gap->n == 0; i++)
+        r = chain_verify(d->chain[network], d->db, shares, n);
+    if (r == CHAIN_OK) {
+        d->blocks += n;
         return;
     }
-    d->blocks += n;
-    chain_verify(d->chain[network], shares, n);
+    if (gap->n == 0)
+        snprintf(gap->why, sizeof gap->why, "%s", chain_error(d->chain[network]));
+    gap->n += n;
 }
 
 /* Reads all rows first: a batch is checked as a whole, or, when the database fails, not at all. */
@@ -227,8 +244,7 @@ bool deep_check_flush(struct deep_check *d)
             differ(d, s, "no share is credited for it");
         else
             compare_row(d, s, &rows[i]);
-        if (rows[i].found && !wanted[i])
-            d->unverified++;
+        d->gap[d->conf->networks.n].n += rows[i].found && !wanted[i];
     }
     for (size_t k = 0; k < d->conf->networks.n; k++)
         verify_blocks(d, k, wanted);
@@ -340,9 +356,10 @@ uint64_t deep_check_blocks(const struct deep_check *d)
     return d->blocks;
 }
 
-uint64_t deep_check_unverified(const struct deep_check *d)
+uint64_t deep_check_unverified(const struct deep_check *d, size_t i, const char **ret_why)
 {
-    return d->unverified;
+    *ret_why = d->gap[i].n > 0 ? d->gap[i].why : "";
+    return d->gap[i].n;
 }
 
 uint64_t deep_check_row_count(const struct deep_check *d)

@@ -28,10 +28,12 @@ bool deep_check_note_rows(struct deep_check *d, const char *network, int64_t sin
 /* Reports the noted rows whose solution was not added. */
 void deep_check_rows(struct deep_check *d);
 
-/* Solutions whose block was checked; whose block could not be, for lack of a way; rows looked at by
- * deep_check_rows(). */
+/* Solutions whose block was checked; rows looked at by deep_check_rows(). */
 uint64_t deep_check_blocks(const struct deep_check *d);
-uint64_t deep_check_unverified(const struct deep_check *d);
 uint64_t deep_check_row_count(const struct deep_check *d);
+
+/* Solutions whose block could not be checked: of the I-th network of the settings, with the reason
+ * ("" when there are none), or at their end of networks that are not there. */
+uint64_t deep_check_unverified(const struct deep_check *d, size_t i, const char **ret_why);
 
 #endif

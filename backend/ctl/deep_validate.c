@@ -1,9 +1,9 @@
 /*
  * penstockctl deep-validate: does the database credit what the archive proves, and nothing else?
  *
- * Every archived solution is judged again from its block (hash, merkle root, recipient, target) and
- * held against its row of `share`. When the whole archive is read, every row must also have its
- * solution there. It only reads.
+ * Every archived solution is judged again from its block (hash, merkle root, recipient, target; by
+ * a wallet where only that can) and held against its row of `share`. When the whole archive is
+ * read, every row must also have its solution there. It only reads.
  */
 #include "backend/conf/settings.h"
 #include "backend/ctl/archive_read.h"
@@ -42,7 +42,7 @@ struct audit {
     struct archive_files files;
     struct ctl_table table;
     json_t *list;
-    uint64_t solutions, differences, damaged;
+    uint64_t solutions, differences, damaged, unverified;
 };
 
 static void note(void *ctx, const char *network, const char *message_id, const char *where,
@@ -149,19 +149,35 @@ static bool audit_all(struct audit *a)
 
 /* --- the outcome --- */
 
+/* Which networks' proof of work nobody could tell. */
+static void count_unverified(struct audit *a, const struct backend_conf *conf)
+{
+    const char *why;
+
+    for (size_t i = 0; i <= conf->networks.n; i++) {
+        const uint64_t n = deep_check_unverified(a->check, i, &why);
+
+        a->unverified += n;
+        if (n > 0)
+            ctl_complain(&deep_validate_command, "%s: %" PRIu64 " blocks were not verified: %s",
+                         i < conf->networks.n ? backend_network_at(conf, i)->base.label
+                                              : "other networks",
+                         n, why);
+    }
+}
+
 static int report_json(const struct audit *a)
 {
-    return ctl_print_json(
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "solutions", (json_int_t)a->solutions,
-                  "blocks", (json_int_t)deep_check_blocks(a->check), "unverified",
-                  (json_int_t)deep_check_unverified(a->check), "rows",
-                  (json_int_t)deep_check_row_count(a->check), "damaged", (json_int_t)a->damaged,
-                  "differences", (json_int_t)a->differences, "list", a->list));
+    return ctl_print_json(json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "solutions", (json_int_t)a->solutions, "blocks",
+        (json_int_t)deep_check_blocks(a->check), "unverified", (json_int_t)a->unverified, "rows",
+        (json_int_t)deep_check_row_count(a->check), "damaged", (json_int_t)a->damaged,
+        "differences", (json_int_t)a->differences, "list", a->list));
 }
 
 static int report(const struct audit *a)
 {
-    int status = a->differences == 0 && a->damaged == 0 ? EX_OK : EXIT_FAILURE;
+    int status = a->differences + a->damaged + a->unverified == 0 ? EX_OK : EXIT_FAILURE;
     bool ok = true;
 
     if (a->request->json)
@@ -171,13 +187,9 @@ static int report(const struct audit *a)
     if (a->differences > LISTED_MAX)
         printf("... and %" PRIu64 " more\n", a->differences - LISTED_MAX);
     printf("%" PRIu64 " solutions in %zu files, %" PRIu64 " blocks verified, %" PRIu64
-           " rows looked at: %" PRIu64 " differences, %" PRIu64 " damaged lines\n",
-           a->solutions, a->files.n, deep_check_blocks(a->check), deep_check_row_count(a->check),
-           a->differences, a->damaged);
-    if (deep_check_unverified(a->check) > 0)
-        printf("%" PRIu64 " blocks of networks whose proof of work only a wallet knows were not "
-               "verified\n",
-               deep_check_unverified(a->check));
+           " not, %" PRIu64 " rows looked at: %" PRIu64 " differences, %" PRIu64 " damaged lines\n",
+           a->solutions, a->files.n, deep_check_blocks(a->check), a->unverified,
+           deep_check_row_count(a->check), a->differences, a->damaged);
     return ok && fflush(stdout) == 0 ? status : EXIT_FAILURE;
 }
 
@@ -198,6 +210,7 @@ static int validate(const struct backend_conf *conf, const struct request *q)
             ctl_complain(&deep_validate_command, "%s", err);
             status = EX_CONFIG;
         } else if (audit_all(&a)) {
+            count_unverified(&a, conf);
             status = report(&a);
         } else {
             ctl_complain(&deep_validate_command, "database: %s", db_error(db));
@@ -274,7 +287,8 @@ const struct ctl_command deep_validate_command = {
         "  --network N   only this network\n"
         "  --since TIME  only what was received since YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ (UTC)\n"
         "  --json        print it as JSON\n\n"
-        "It only reads. The exit status is 1 when anything differs or is damaged. Shares whose\n"
+        "It only reads. The exit status is 1 when anything differs, is damaged, or could not be\n"
+        "verified because no wallet that can judge it answers. Shares whose\n"
         "partition was dropped are missing by intent: leave them out with --since. The first\n"
         "1000 differences are listed.\n",
     .run = run,

@@ -14,7 +14,7 @@ import time
 
 import requests
 
-from blocks import push_number, sha256d, varint
+from blocks import push_number, sha256d, solution_fields, varint
 
 TEST_VERSION = 140
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -105,28 +105,17 @@ class Block:
 
     def fields(self, work_id, miner_guid, **changes):
         """The 16 fields. The proof of work follows the changed ones, unless it is given too."""
-        now = int(time.time() * 1000)
         values = {
             "block_hash": self.hash(),
             "block_time": self.time,
             "prev_block_time": self.prev_time,
             "prev_height": self.prev_height,
-            "pow_hash": None,
             "miner_guid": miner_guid,
             "work_id": work_id,
-            "thread_id": 1,
-            "thread_hash_counter": 1000,
-            "thread_start": now - 60000,
-            "hash_counter": 4000,
-            "timer_start": now - 60000,
-            "timer_end": now,
             "nonce": self.nonce,
             "block_hex": self.hex(),
             "transaction_hex": self.coinbase.hex(),
-        }
-        assert changes.keys() <= values.keys()
-        values |= changes
-        values["pow_hash"] = values["pow_hash"] or bible_hash(
-            values["block_hash"], values["block_time"], values["prev_block_time"],
-            values["prev_height"], values["nonce"])
-        return [str(value) for value in values.values()]
+        } | changes
+        computed = bible_hash(values["block_hash"], values["block_time"], values["prev_block_time"],
+                              values["prev_height"], values["nonce"])
+        return solution_fields({"pow_hash": computed} | values)

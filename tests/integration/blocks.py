@@ -134,9 +134,8 @@ class Block:
                                 "curtime": self.time + 1}
 
     def fields(self, work_id, miner_guid, **changes):
-        """The 16 fields, in order; CHANGES by the names of the protocol document."""
-        now = int(time.time() * 1000)
-        values = {
+        """The 16 fields, some of them changed."""
+        return solution_fields({
             "block_hash": self.hash(),
             "block_time": self.time,
             "prev_block_time": self.time - 60,
@@ -144,18 +143,26 @@ class Block:
             "pow_hash": self.pow().hex(),
             "miner_guid": miner_guid,
             "work_id": work_id,
-            "thread_id": 1,
-            "thread_hash_counter": 1000,
-            "thread_start": now - 60000,
-            "hash_counter": 4000,
-            "timer_start": now - 60000,
-            "timer_end": now,
             "nonce": self.nonce,
             "block_hex": self.hex(),
             "transaction_hex": self.coinbase.serialised().hex(),
-        }
-        assert changes.keys() <= values.keys()
-        return [str(value) for value in (values | changes).values()]
+        } | changes)
+
+
+FIELDS = ("block_hash", "block_time", "prev_block_time", "prev_height", "pow_hash", "miner_guid", "work_id",
+          "thread_id", "thread_hash_counter", "thread_start", "hash_counter", "timer_start", "timer_end",
+          "nonce", "block_hex", "transaction_hex")
+
+
+def solution_fields(given):
+    """The 16 fields, in order, by the names of the protocol document. What a miner counts need not be
+    given."""
+    now = int(time.time() * 1000)
+    counted = {"thread_id": 1, "thread_hash_counter": 1000, "thread_start": now - 60000,
+               "hash_counter": 4000, "timer_start": now - 60000, "timer_end": now}
+    values = counted | given
+    assert values.keys() == set(FIELDS)
+    return [str(values[name]) for name in FIELDS]
 
 
 def meets_target(pow_hash, block):
@@ -166,6 +173,21 @@ def meets_target(pow_hash, block):
 def above_target(pow_hash, block):
     """A share, but no block."""
     return pow_hash > compact_to_target(block.bits)
+
+
+def await_one_tip(rpc):
+    """Until both nodes of the pool have the same tip. One that was away takes a while to find its peer
+    again. Of two blocks of equal work either node may hold to another one, also after a restart, until the
+    next block is found; that is done here."""
+    nodes = rpc("pool"), rpc("miner")
+    for _ in range(10):
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            if len({node("getbestblockhash") for node in nodes}) == 1:
+                return
+            time.sleep(0.1)
+        nodes[1]("generatetoaddress", 1, nodes[1]("getnewaddress"))
+    raise AssertionError("the pool's two nodes do not find together")
 
 
 def message(fields, network, message_id=None, received_us=None, host="test", pid=1):

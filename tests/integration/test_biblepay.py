@@ -1,6 +1,7 @@
 """A worker on a BiblePay network of the test's own, against stand-in wallets: every reason in its
 order, every way in which a wallet fails a share without refusing it, and failover."""
 
+import json
 import signal
 import subprocess
 import time
@@ -517,3 +518,40 @@ def test_all_wallets_lag(pair):
     message_id = pair.send(pair.fields(block))
     assert pair.fate(message_id, 2) is None
     assert "the pool has seen 100" in pair.log()
+
+
+# --- the audit ---
+
+
+def audit(pool, status):
+    """penstockctl deep-validate of the network: its report, and its complaints."""
+    done = subprocess.run(
+        [f"{pool.env['PENSTOCK_BIN']}/penstockctl", "--config", pool.folder / "backend.conf",
+         "deep-validate", "--network", pool.network, "--json"], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    del report["damaged"], report["solutions"]
+    return report, done.stderr
+
+
+def test_the_wallet_judges_again_in_an_audit(pool):
+    ids = [pool.send(pool.fields(pool.block(nonce=n, texts=n % 2 == 0))) for n in range(70)]
+    assert [pool.fate(message_id) for message_id in ids] == ["credited"] * 70
+    pool.stop_worker()  # and its archive is whole
+    whole = {"blocks": 70, "unverified": 0, "rows": 70, "differences": 0, "list": []}
+    assert audit(pool, 0) == (whole, "")
+
+    pool.wallets[0].control(new_blocks=3)  # what was true then still is
+    assert audit(pool, 0) == (whole, "")
+
+    pool.wallets[0].control(wrong_hash=True)
+    report, _ = audit(pool, 1)
+    assert (report["blocks"], report["differences"]) == (70, 70)
+    assert {d["message_id"] for d in report["list"]} == set(ids)
+    assert all(d["difference"].startswith("BibleHashWrong: ") for d in report["list"])
+
+    pool.wallets[0].stop()
+    report, said = audit(pool, 1)
+    assert report == whole | {"blocks": 0, "unverified": 70}
+    assert f"{pool.network}: 70 blocks were not verified: wallet w0: " in said
