@@ -83,6 +83,7 @@ class Chain:
 def serve(chain):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize, disable_nagle_algorithm = -1, True  # head and body at once: 40 ms less a call
 
         def do_POST(self):
             calls = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

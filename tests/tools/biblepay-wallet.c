@@ -13,6 +13,7 @@
  *   height       the chain's new tip; lower: the rest is another chain from there
  *   new_blocks   so many more
  *   tip_time     of the tip
+ *   subsidy (whole coins; -1: not told), recipient, minerguid   of the blocks to come
  *   peers, headers_ahead
  */
 #include "common/base/mem.h"
@@ -48,6 +49,14 @@ static void on_signal(int sig)
 }
 
 /* --- control --- */
+
+static void take_text(const json_t *order, const char *name, char *out, size_t size)
+{
+    const json_t *x = json_object_get(order, name);
+
+    if (json_is_string(x))
+        snprintf(out, size, "%s", json_string_value(x));
+}
 
 static bool choose(const json_t *x, const char *const *names, int64_t *ret)
 {
@@ -88,6 +97,9 @@ static bool obey(struct wallet *w, const json_t *order)
     take_number(order, "height", &height);
     take_number(order, "new_blocks", &more);
     take_number(order, "tip_time", &time);
+    take_number(order, "subsidy", &w->sim.next.subsidy);
+    take_text(order, "recipient", w->sim.next.recipient, sizeof(w->sim.next.recipient));
+    take_text(order, "minerguid", w->sim.next.minerguid, sizeof(w->sim.next.minerguid));
     sim_set_height(&w->sim, height);
     sim_set_height(&w->sim, height + more);
     if (time >= 0)

@@ -28,6 +28,7 @@ static void add_block(struct sim *s, int64_t time)
     uint8_t hash[32];
 
     s->block = mem_resize(s->block, s->blocks + 1, sizeof(*s->block));
+    s->block[s->blocks] = s->next;
     sha256d(seed, sizeof(seed), hash);
     u256_reverse(hash, &s->block[s->blocks].hash);
     s->block[s->blocks++].time = time;
@@ -42,6 +43,7 @@ void sim_init(struct sim *s, int64_t height, uint8_t address_version)
 {
     *s = (struct sim){.address_version = address_version,
                       .peers = 8,
+                      .next.subsidy = 5492,
                       .sent = json_array(),
                       .calls = json_object()};
     for (int64_t i = 0; i < height; i++)
@@ -215,9 +217,13 @@ static json_t *exec_subsidy(struct answer *a)
 
     if (height < 0 || (size_t)height >= a->sim->blocks)
         return json_pack("{s:s,s:s}", "Command", "subsidy", "error", "block not found");
-    return json_pack("{s:s,s:I,s:s,s:s,s:s,s:s}", "Command", "subsidy", "subsidy", (json_int_t)5492,
-                     "recipient", "", "blockversion", "1.1.1.1c", "blockversion2", "", "minerguid",
-                     "");
+    const struct sim_block *b = &a->sim->block[height];
+    json_t *reply =
+        json_pack("{s:s,s:s,s:s,s:s,s:s}", "Command", "subsidy", "recipient", b->recipient,
+                  "blockversion", "1.1.1.1c", "blockversion2", "", "minerguid", b->minerguid);
+    if (b->subsidy >= 0)
+        json_object_set_new(reply, "subsidy", json_integer(b->subsidy));
+    return reply;
 }
 
 /* --- the usual methods --- */
@@ -248,9 +254,11 @@ static json_t *getblock(struct answer *a)
         return fail(a, BAD_VALUE, "blockhash must be of length 64");
     for (size_t i = a->sim->blocks; i-- > 0;)
         if (u256_cmp(&a->sim->block[i].hash, &hash) == 0)
-            return json_pack("{s:s,s:I,s:I,s:I}", "hash", hex, "height", (json_int_t)i, "time",
-                             (json_int_t)a->sim->block[i].time, "confirmations",
-                             (json_int_t)(a->sim->blocks - i));
+            return json_pack("{s:s,s:I,s:I,s:I,s:i,s:s,s:o?}", "hash", hex, "height", (json_int_t)i,
+                             "time", (json_int_t)a->sim->block[i].time, "confirmations",
+                             (json_int_t)(a->sim->blocks - i), "version", 536870912, "bits",
+                             "1e0fffff", "previousblockhash",
+                             i > 0 ? hash_text(&a->sim->block[i - 1].hash) : NULL);
     return fail(a, NOT_FOUND, "Block not found");
 }
 

@@ -16,6 +16,8 @@
 struct sim_block {
     struct u256 hash;
     int64_t time;
+    int64_t subsidy; /* whole coins; -1: the wallet does not tell */
+    char recipient[64], minerguid[64];
 };
 
 enum sim_cpid { CPID_GOOD, CPID_ABSENT, CPID_INVALID, CPID_ILLEGAL };
@@ -26,6 +28,7 @@ struct sim {
     size_t blocks;
     uint64_t forks; /* so that no two blocks are alike */
     int64_t peers, headers_ahead;
+    struct sim_block next; /* what further blocks pay, and to whom */
     enum sim_cpid cpid;
     bool wrong_hash; /* biblehash answers another one */
     json_t *sent;    /* what sendtoaddress paid */
