@@ -49,6 +49,7 @@ SANDBOX = -e '/^@SANDBOX@$$/r deploy/systemd/sandbox' -e '/^@SANDBOX@$$/d'
 # Apache's own variables (Define) stand for what differs from machine to machine.
 SITE = -e 's|@FRONTEND@|$(SBINDIR)/penstock-frontend|; s|@FRONTEND_CONF@|$(SYSCONFDIR)/penstock/frontend.conf|' \
 	-e 's|@REQUEST_BOUND@|$(DATADIR)/apache/request-bound.lua|' \
+	-e 's|@SITE@|$(DATADIR)/site|; s|@CACHE@|/run/penstock/cache|' \
 	-e 's/@\(HTTPS_PORT\|HTTP_PORT\|CERT\|KEY\|REFUSED_LOG\)@/$${PENSTOCK_\1}/'
 
 install: install-frontend install-data install-backend ## all tiers in FHS paths; also install-frontend, -data, -backend
@@ -60,6 +61,7 @@ install-frontend: $(BUILD)/penstock-frontend $(call man_pages,$(MAN_frontend)) i
 	$(call put,755,$(SBINDIR),$(BUILD)/penstock-frontend)
 	$(call put,755,$(LIBEXECDIR),deploy/apache/warm-up)
 	$(call put,644,$(DATADIR)/apache,deploy/apache/request-bound.lua deploy/apache/server.conf)
+	$(call put,644,$(DATADIR)/site,frontend/api/openapi.json)
 	$(call fill,deploy/apache/site.conf.in,$(DATADIR)/apache/site.conf,$(SITE))
 	$(call unless_there,$(SYSCONFDIR)/apache2/sites-available/penstock.conf,\
 		$(call fill,deploy/apache/penstock.conf.in,$(SYSCONFDIR)/apache2/sites-available/penstock.conf))
@@ -91,5 +93,5 @@ install-data: install-doc install-sql
 # Accounts and grants for the DBA, migrations for penstockctl: both tiers look at the same files.
 install-sql:
 	$(call put,644,$(DATADIR)/sql,sql/README.md sql/users.sql sql/ledger.sql sql/grants.sql)
-	$(call put,755,$(DATADIR)/sql,sql/create-users)
+	$(call put,755,$(DATADIR)/sql,sql/create-users sql/backup sql/restore)
 	$(call put,644,$(DATADIR)/sql/migrations,sql/migrations/*.sql)

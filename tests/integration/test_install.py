@@ -35,6 +35,7 @@ FILES = {
         "usr/share/penstock/apache/request-bound.lua",
         "usr/share/penstock/apache/server.conf",
         "usr/share/penstock/apache/site.conf",
+        "usr/share/penstock/site/openapi.json",
     },
     "data": DOC | SQL | {
         "usr/share/penstock/mariadb/60-penstock.cnf",
@@ -95,7 +96,8 @@ def test_modes_do_not_depend_on_the_umask(tmp_path):
         install("install", DESTDIR=tmp_path)
     finally:
         os.umask(before)
-    programs = ("/bin/", "/sbin/", "/libexec/", "create-users", "render-definitions")
+    programs = ("/bin/", "/sbin/", "/libexec/", "create-users", "sql/backup", "sql/restore",
+                "render-definitions")
     for path in sorted(tmp_path.rglob("*")):
         executable = path.is_dir() or any(part in str(path) for part in programs)
         wanted = 0o711 if path.name == "secrets" else 0o755 if executable else 0o644
