@@ -101,7 +101,7 @@ def to_bytes(text):
     return text if isinstance(text, bytes) else str(text).encode()
 
 
-def poll(condition, seconds=5.0, pause=0.02):
+def poll(condition, seconds=60.0, pause=0.02):
     """Waits until CONDITION() is true; returns its last value."""
     end = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < end:

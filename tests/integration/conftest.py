@@ -142,6 +142,25 @@ def rpc(env):
 
 
 @pytest.fixture
+def address(rpc):
+    """A new address, so that miner and worker are new too."""
+    return rpc("miner")("getnewaddress", "", "bech32")
+
+
+@pytest.fixture
+def rows(db):
+    """rows(sql, *values): what root sees."""
+    connection = db("root")
+
+    def query(sql, *values):
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            return cursor.fetchall()
+
+    return query
+
+
+@pytest.fixture
 def seed(request):
     """What a test chooses at random follows from it; a failing test shows it."""
     given = request.config.getoption("--seed")
@@ -175,7 +194,7 @@ def all_parts_run_again(request, env, ctl):
     if "own_state" in request.keywords:
         return
     state = env["PENSTOCK_STATE"]
-    end = time.monotonic() + 5  # the time for a supervised program to come back
+    end = time.monotonic() + 60  # the time for a supervised program to come back on a busy machine
     while (broken := damage(state)) and time.monotonic() < end:
         if any(letter for _, letter in broken):
             break

@@ -11,18 +11,12 @@ import pika
 import pytest
 
 import blocks
+from action_client import poll as until
 from biblepay import Block, Wallet, address_of, script_of
 
 POOL_KEY, FORMER_KEY, LAPSED_KEY, OTHER_KEY = (bytes([n]) * 20 for n in (1, 2, 3, 4))
 SCRIPT = script_of(POOL_KEY)
 EASY = b"\xff" * 32
-
-
-def until(true, seconds=15, pause=0.05):
-    end = time.monotonic() + seconds
-    while not (value := true()) and time.monotonic() < end:
-        time.sleep(pause)
-    return value
 
 
 class Pool:
@@ -142,7 +136,7 @@ class Pool:
     def detail(self, message_id):
         return self.query("SELECT detail FROM rejected WHERE message_id = %s", message_id)[0][0]
 
-    def fate(self, message_id, seconds=15):
+    def fate(self, message_id, seconds=60):
         return until(lambda: self.now(message_id), seconds)
 
     def fate_of(self, fields, **options):
@@ -488,7 +482,7 @@ def test_the_preferred_wallet_comes_back(pair):
     pair.wallets[0].control(mode="ok")
     before = pair.wallets[0].calls("exec biblehash")
     assert until(lambda: pair.fate_of(pair.fields(pair.block())) == "credited"
-                 and pair.wallets[0].calls("exec biblehash") > before, 20, 0.5)
+                 and pair.wallets[0].calls("exec biblehash") > before, 60, 0.5)
 
 
 UNFIT = {"lags": {"height": 99}, "no peers": {"peers": 0}, "syncs": {"headers_ahead": 3}}

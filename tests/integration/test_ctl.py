@@ -57,7 +57,7 @@ def penstockctl(env):
 @pytest.fixture
 def pool(env, db, amqp, rpc):
     made = Pool(env, db, amqp, rpc)
-    until(lambda: rpc("pool")("getbestblockhash") == rpc("miner")("getbestblockhash"))
+    blocks.await_one_tip(rpc)
     return made
 
 
@@ -433,12 +433,13 @@ def test_what_the_worker_credits_passes_the_audit(penstockctl, pool, since):
     assert pool.fate(rejected) == "UnknownWork"
     found = until(lambda: penstockctl.run("deep-validate", "--since", since).returncode == 0
                   and penstockctl.json("deep-validate", "--since", since))
-    assert found == {"solutions": 70, "blocks": 70, "unverified": 0, "rows": 70, "damaged": 0,
-                     "differences": 0, "list": []}
+    archived = found.pop("solutions")  # beside ours those that other tests stamped with the future
+    assert found == {"blocks": archived, "unverified": 0, "rows": 70, "damaged": 0,
+                     "differences": 0, "list": []} and archived >= 70
     found = penstockctl.json("deep-validate", "--since", since, "--network", "litecoin-b")
     assert (found["solutions"], found["rows"]) == (0, 0)
     text = penstockctl.text("deep-validate", "--since", since)
-    assert "70 solutions in" in text and text.endswith(" 0 differences, 0 damaged lines\n")
+    assert f"{archived} solutions in" in text and text.endswith(" 0 differences, 0 damaged lines\n")
 
 
 def test_an_honest_row_has_no_difference(audit):

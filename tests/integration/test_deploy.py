@@ -25,7 +25,7 @@ PARTS = ["mariadb", "epmd", "rabbitmq", "litecoind-pool", "litecoind-miner", "ap
 def deploy(script, state, *options, check=True, **keywords):
     done = subprocess.run([ROOT / "deploy" / script, "--state", str(state), *options], text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False,
-                          stderr=subprocess.STDOUT, timeout=300, **keywords)
+                          stderr=subprocess.STDOUT, timeout=600, **keywords)
     if check:
         assert done.returncode == 0, done.stdout
     return done
@@ -113,18 +113,21 @@ def test_on_a_terminal_up_shows_progress_until_interrupted(env):
                            stderr=slave, start_new_session=True,
                            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
     os.close(slave)
-    shown = read_until(master, "Shares accepted")
-    assert "is up already" in shown and env["PENSTOCK_URL"] in shown
-    os.write(master, b"\x03")
-    assert f"deploy/down --state {state}" in read_until(master, "The pool goes on")
-    assert run.wait(timeout=10) == 0
+    try:
+        shown = read_until(master, "Shares accepted")
+        assert "is up already" in shown and env["PENSTOCK_URL"] in shown
+        os.write(master, b"\x03")
+        assert f"deploy/down --state {state}" in read_until(master, "The pool goes on")
+        assert run.wait(timeout=60) == 0
+    finally:
+        os.close(master)  # hangs up on what is left of it
     assert not [p for p in processes_of(state) if "--watch" in p[1]], "the display still runs"
     assert not damage(state)
 
 
 def read_until(terminal, text):
     """What the terminal shows up to the end of the line with TEXT."""
-    shown, end = "", time.monotonic() + 20
+    shown, end = "", time.monotonic() + 120
     while text not in shown.rpartition("\n")[0]:
         assert select.select([terminal], [], [], max(0, end - time.monotonic()))[0], shown
         shown += os.read(terminal, 4096).decode("utf-8", "replace")
@@ -198,7 +201,7 @@ def test_a_killed_program_comes_back_and_a_killed_server_does_not(env, ctl):
     state = env["PENSTOCK_STATE"]
     before = pids(state)["worker-1"]
     os.kill(int(before), signal.SIGKILL)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while (pids(state).get("worker-1") in (before, None) or not process_state(state, "worker-1")):
         assert time.monotonic() < end, "worker-1 did not come back"
         time.sleep(0.05)
@@ -270,12 +273,12 @@ def test_up_interrupted_then_run_twice_at_once(own, seconds, how):
                              stderr=subprocess.STDOUT, text=True, start_new_session=True)
     time.sleep(seconds)
     first.send_signal(how)
-    first.communicate(timeout=120)
+    first.communicate(timeout=300)
     assert first.returncode not in (None, 0), "it was over before it could be interrupted"
     runs = [subprocess.Popen([ROOT / "deploy/up", "--state", str(own), "--detach", "--no-demo"],
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    texts = [run.communicate(timeout=300)[0] for run in runs]
+    texts = [run.communicate(timeout=600)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], texts
     assert sum("is up already" in text for text in texts) == 1
     assert not damage(own)
@@ -304,7 +307,7 @@ def test_a_foreign_wallet_and_down_after_a_crash(env, rpc, own):
 
 def await_tip(env, network, tip):
     """Until the workers have seen that tip of the network's chain."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 90
     with pymysql.connect(unix_socket=env["PENSTOCK_DB_ROOT_SOCKET"], user="root",
                          database=env["PENSTOCK_DB_NAME"], autocommit=True) as connection:
         while True:

@@ -49,7 +49,7 @@ def die_at(victim, point, passing, rng):
             break
     if point == "lane.held":
         blocked.unlink()
-    assert victim.is_dead(), f"the load does not reach {point}:{passing}"
+    assert until(victim.is_dead), f"the load does not reach {point}:{passing}"
     assert victim.process.returncode == -signal.SIGKILL, victim.log()[-3000:]
 
 
@@ -112,7 +112,7 @@ def test_an_unknown_point_is_refused(program):
 
 
 def deaths():
-    return [(point, passing) for point in points.in_sources() for passing in (1, 2)
+    return [(point, passing) for point in points.reached_by_worker() for passing in (1, 2)
             if passing == 1 or point not in ONCE]
 
 

@@ -101,6 +101,7 @@ def chaos(env, ctl, db, amqp, rpc, seed):
     made = Chaos(env, ctl, db, amqp, rpc, seed)
     yield made
     made.load.ended.set()
+    blocks.await_one_tip(rpc)
 
 
 def test_a_sample_of_faults(chaos):

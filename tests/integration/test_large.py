@@ -25,7 +25,7 @@ LONGEST = 9 << 20  # SOLUTION_MAX_BODY
 @pytest.fixture
 def pool(env, db, amqp, rpc):
     made = Pool(env, db, amqp, rpc)
-    until(lambda: rpc("pool")("getbestblockhash") == rpc("miner")("getbestblockhash"))
+    blocks.await_one_tip(rpc)
     return made
 
 

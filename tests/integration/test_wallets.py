@@ -55,6 +55,7 @@ def test_the_other_wallet_judges_and_takes_blocks(env, db, amqp, rpc, tmp_path, 
     pool = Litecoin(env, db("root"), amqp("admin").channel(), tmp_path, bad)
     try:
         pool.start()
+        blocks.await_one_tip(rpc)
         node = rpc("miner")
         script = bytes.fromhex(rpc("pool")("validateaddress", env["PENSTOCK_POOL_ADDRESS_LITECOIN"])
                                ["scriptPubKey"])

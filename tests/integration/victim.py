@@ -14,6 +14,7 @@ import pika
 
 import biblepay
 import blocks
+from action_client import poll as until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 from books import Books  # noqa: E402
@@ -21,13 +22,6 @@ from books import Books  # noqa: E402
 EASY = b"\xff" * 32
 BBP_KEY = bytes([7]) * 20
 OLD_S = 2900  # before all tips that the worker keeps in memory, and after the work was handed out
-
-
-def until(true, seconds=15, pause=0.02):
-    end = time.monotonic() + seconds
-    while not (value := true()) and time.monotonic() < end:
-        time.sleep(pause)
-    return value
 
 
 class Victim:
