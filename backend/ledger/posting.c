@@ -100,8 +100,9 @@ enum db_result posting_post(struct db *db, const struct posting *p)
     char *entries = mem_sprintf("%s]", p->json.data);
     const struct db_value call[] = {DB_TEXT(p->network), DB_TEXT(p->kind), DB_TEXT(p->ref),
                                     DB_TEXT(p->note), DB_TEXT(entries)};
-    enum db_result r = db_exec(db, "CALL post_journal(?, ?, ?, ?, ?)", call, 5, NULL);
-    FAULT_POINT("posting.posted");
+    enum db_result r =
+        FAULT_CALL("posting.posted", db_exec(db, "CALL post_journal(?, ?, ?, ?, ?)", call, 5, NULL),
+                   DB_UNAVAILABLE, DB_UNAVAILABLE);
     free(entries);
     return r;
 }

@@ -49,10 +49,12 @@ static enum db_result make_row(const struct task_lock *lock)
     char holder[128] = "";
 
     gethostname(holder, sizeof(holder) - 1);
-    return db_exec(
-        lock->db, "INSERT IGNORE INTO task_lock (task, network, holder) VALUES (?, ?, ?)",
-        (const struct db_value[]){DB_TEXT(lock->task), DB_TEXT(lock->network), DB_TEXT(holder)}, 3,
-        NULL);
+    const struct db_value row[] = {DB_TEXT(lock->task), DB_TEXT(lock->network), DB_TEXT(holder)};
+    return FAULT_CALL(
+        "lock.row_made",
+        db_exec(lock->db, "INSERT IGNORE INTO task_lock (task, network, holder) VALUES (?, ?, ?)",
+                row, 3, NULL),
+        DB_UNCERTAIN, DB_UNAVAILABLE);
 }
 
 enum task_lock_result task_lock_run(struct db *db, const char *task, const char *network,
@@ -62,11 +64,12 @@ enum task_lock_result task_lock_run(struct db *db, const char *task, const char 
     struct task_lock lock = {.db = db, .task = task, .network = network, .body = body, .ctx = ctx};
     enum db_result r = db_transact(db, hold, &lock);
 
+    FAULT_POINT("lock.released");
     if (!lock.ran && lock.r == DB_OK && r == DB_REFUSED) { /* there is no such row yet */
         lock.r = make_row(&lock);
-        FAULT_POINT("lock.row_made");
         if (lock.r == DB_OK)
             r = db_transact(db, hold, &lock);
+        FAULT_POINT("lock.first_released");
     }
     if (lock.ran)
         return TASK_LOCK_HELD;

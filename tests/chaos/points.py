@@ -17,10 +17,12 @@ FOLDERS = ("backend/worker", "backend/share", "backend/chain")
 TASK_FOLDERS = ("backend/task", "backend/ledger")
 # What of backend/chain only penstock-task links.
 TASK_FILES = re.compile(r"pay\w*\.c")
+# What the worker links too, though only tasks call it.
+LINKED_FILES = re.compile(r"blocks\.c|\w+_block\.c")
 # The last line: functions of the programs themselves that make one such call and leave the point to
 # their callers.
 TOUCHING = ("db_exec db_exec_many db_query db_transact broker_ping broker_receive broker_ack"
-            " broker_dead_letter rpc_perform rpc_batch write fdatasync fsync rename posix_spawnp"
+            " broker_dead_letter rpc_perform rpc_batch rpc_perform_batched write fdatasync fsync rename posix_spawnp"
             " keys_query insert_all pay_ask").split()
 CALL = re.compile(r"\b(?:%s)\(" % "|".join(TOUCHING))
 POINT = re.compile(r'\b(?:FAULT_POINT|FAULT_CALL|FAULT_CALL_ONCE|PAY_ASK|IN_BODY|READ)\(\s*"([a-z_.]+)"')
@@ -37,10 +39,10 @@ def functions(folders=FOLDERS):
                 yield path.relative_to(ROOT), match[1], match[2]
 
 
-def uncovered():
+def uncovered(folders=FOLDERS):
     """Functions with more calls than points, as lines of text."""
     found = []
-    for path, name, body in functions():
+    for path, name, body in functions(folders):
         calls, points = len(CALL.findall(body)), len(POINT.findall(body))
         if name not in TOUCHING and points < calls:
             found.append(f"{path}: {name}(): {calls} calls, {points} fault points")
@@ -53,6 +55,12 @@ def in_sources():
             for point in POINT.findall(body)]
 
 
+def reached_by_worker():
+    return [point for path, _, body in functions()
+            if not TASK_FILES.fullmatch(path.name) and not LINKED_FILES.fullmatch(path.name)
+            for point in POINT.findall(body)]
+
+
 def in_task_sources():
     """Those of penstock-task that the worker does not have."""
     return [point for path, _, body in functions(FOLDERS + TASK_FOLDERS)
@@ -60,9 +68,14 @@ def in_task_sources():
             for point in POINT.findall(body)]
 
 
-def in_program(program):
+def calls_in_program(program):
+    """Those at which more can happen than dying."""
+    return in_program(program, "list-calls")
+
+
+def in_program(program, order="list"):
     """The points of a program, in the order of its sources."""
-    done = subprocess.run([program], env=dict(os.environ, PENSTOCK_FAULT="list"), check=True,
+    done = subprocess.run([program], env=dict(os.environ, PENSTOCK_FAULT=order), check=True,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
     return done.stdout.split()
 
