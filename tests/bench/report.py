@@ -2,6 +2,8 @@
 
 import statistics
 
+import share_out
+
 BESIDE = " beside"  # behind the names of another program's cases
 CEILING = {"readytomine2": "insert", "solution": "publish",
            "readytomine2" + BESIDE: "insert", "solution" + BESIDE: "publish"}
@@ -49,6 +51,8 @@ def table(result):
                   f"together {backlog['all_us']:.1f} us without hashing",
                   f"  {backlog['shares']} shares in {backlog['seconds']:.1f} s = {backlog['rate']:.0f}/s, "
                   f"{backlog['credited']} credited, peak memory of a worker {backlog['peak_kb']} kB"]
+    if "share_out" in result:
+        lines += ["", share_out.report(result["share_out"])]
     return "\n".join(lines)
 
 
@@ -85,7 +89,7 @@ def judge(result):
                       scaled <= 45))
         goals.append((f"a worker's memory over the backlog: {backlog['peak_kb']} kB, at most 65536",
                       backlog["peak_kb"] <= 65536))
-    return goals
+    return goals + share_out.judge_share_out(result.get("share_out", []))
 
 
 ROW, GAP, LABEL, WIDTH = 20, 34, 150, 760
