@@ -6,7 +6,8 @@ prepare_apache() {
         "HTTPS_PORT=$PORT_HTTPS" "HTTP_PORT=$PORT_HTTP" "CERT=$STATE/tls/server.pem"
         "KEY=$STATE/secret/frontend/tls.key" "USER=$id" "GROUP=$id" "FRONTEND=$STATE/bin/penstock-frontend"
         "FRONTEND_CONF=$conf/frontend.conf" "SITE_CONF=$conf/apache-site.conf"
-        "REQUEST_BOUND=$conf/request-bound.lua")
+        "REQUEST_BOUND=$conf/request-bound.lua" "SITE=$STATE/site" "CACHE=$STATE/run/frontend/cache")
+    write_file "$STATE/site/openapi.json" <"$ROOT/frontend/api/openapi.json"
     write_file "$conf/request-bound.lua" <"$ROOT/deploy/apache/request-bound.lua"
     render "$ROOT/deploy/apache/site.conf.in" "${site[@]}" | write_file "$conf/apache-site.conf"
     render "$ROOT/deploy/apache/httpd.conf.in" "${site[@]}" | write_file "$conf/httpd.conf"

@@ -15,7 +15,7 @@ make_folders() {
     mkdir -p "$STATE"
     chmod 755 "$STATE"
     check_reachable
-    mkdir -p "$STATE"/{bin,conf,log/up,pid,lock,run,tls,secret}
+    mkdir -p "$STATE"/{bin,conf,log/up,pid,lock,run,site,tls,secret}
     make_folder backend 700 archive
     make_folder mariadb 711 run/mariadb
     make_folder frontend 755 run/frontend

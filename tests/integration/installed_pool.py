@@ -180,7 +180,7 @@ class Apache:
     """Debian's apache2.conf, with the modules and the site enabled that INSTALL.md names."""
 
     MODULES = ["mpm_event", "authz_core", "authz_host", "ssl", "socache_shmcb", "fcgid", "setenvif",
-               "lua", "macro", "reqtimeout", "mime"]
+               "lua", "macro", "reqtimeout", "mime", "alias", "headers", "cache", "cache_socache"]
 
     def __init__(self, env, folder, log_files=16, log_size="64M"):
         """FOLDER has an installed frontend and its settings; the certificate is the shared pool's."""
