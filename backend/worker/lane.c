@@ -283,7 +283,9 @@ static bool turn(struct lane *l, struct item **room)
     char why[256];
 
     show_life(l);
-    if (r == BROKER_IDLE && g.n == 0 && l->parked_n == 0 && l->alone == NULL)
+    if (g.n > 0 || l->alone != NULL)
+        progress_busy(&l->progress);
+    else if (r == BROKER_IDLE && l->parked_n == 0)
         progress_idle(&l->progress, l->broker, l->queue);
     if (!run_gathered(l, &g) || !run_alone(l))
         return false;
@@ -304,6 +306,7 @@ static void *run(void *ctx)
     broker_consume(l->broker, (const char *const[]){l->queue}, 1, l->prefetch);
     while (!atomic_load(&l->stop) && turn(l, room))
         ;
+    progress_end(&l->progress, l->db, l->net->base.label);
     free(room);
     return NULL;
 }

@@ -4,7 +4,8 @@
 #include "common/base/fault.h"
 #include "common/base/log.h"
 
-#define EVERY_MS 1000
+#define EVERY_MS   1000
+#define LONG_AGO_S 3600
 
 void progress_init(struct progress *p)
 {
@@ -31,27 +32,42 @@ void progress_idle(struct progress *p, struct broker *broker, const char *queue)
     p->asked_ms = clock_mono_ms();
     if (broker_queue_depth(broker, queue, &depth) == BROKER_OK && depth == 0)
         p->settled_us = before;
+    p->idle = p->settled_us == before;
     FAULT_POINT("progress.asked");
 }
 
-void progress_tell(struct progress *p, struct db *db, const char *network)
+void progress_busy(struct progress *p)
+{
+    p->idle = false;
+}
+
+static void write_row(struct progress *p, struct db *db, const char *network, int64_t ago_s)
 {
     static const char sql[] =
         "INSERT INTO lane_progress (lane, network, settled_until, seen_at) VALUES (?, ?, "
-        "TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ? MICROSECOND, UTC_TIMESTAMP(6)) "
+        "TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ? MICROSECOND, "
+        "UTC_TIMESTAMP(6) - INTERVAL ? SECOND) "
         "ON DUPLICATE KEY UPDATE settled_until = VALUES(settled_until), "
         "seen_at = VALUES(seen_at)";
-    enum db_result r;
+    const struct db_value v[] = {DB_TEXT(p->lane), DB_TEXT(network), DB_INT(p->settled_us),
+                                 DB_INT(ago_s)};
+    enum db_result r = db_exec(db, sql, v, sizeof(v) / sizeof(v[0]), NULL);
 
-    if (clock_mono_ms() - p->told_ms < EVERY_MS)
-        return;
-    r = db_exec(
-        db, sql,
-        (const struct db_value[]){DB_TEXT(p->lane), DB_TEXT(network), DB_INT(p->settled_us)}, 3,
-        NULL);
     FAULT_POINT("progress.told");
     p->told_ms = clock_mono_ms();
     if (r != DB_OK)
         log_debug("worker.progress", LOG_STR("result", db_result_name(r)),
                   LOG_STR("error", db_error(db)));
+}
+
+void progress_tell(struct progress *p, struct db *db, const char *network)
+{
+    if (clock_mono_ms() - p->told_ms >= EVERY_MS)
+        write_row(p, db, network, 0);
+}
+
+void progress_end(struct progress *p, struct db *db, const char *network)
+{
+    if (p->idle)
+        write_row(p, db, network, LONG_AGO_S);
 }

@@ -18,6 +18,7 @@ struct progress {
     char lane[UUID_TEXT_LEN + 1]; /* a fresh id: a lane that starts again knows nothing yet */
     int64_t settled_us;           /* 0: not known */
     int64_t told_ms, asked_ms;    /* monotonic */
+    bool idle;                    /* the broker said so, and nothing came since */
 };
 
 void progress_init(struct progress *p);
@@ -30,6 +31,13 @@ void progress_settled(struct progress *p, int64_t oldest_us);
 /* Nothing came for a while, and the lane holds nothing: asks the broker, at most once a second,
  * whether QUEUE is empty. If so everything received until then is settled. */
 void progress_idle(struct progress *p, struct broker *broker, const char *queue);
+
+/* Something came. */
+void progress_busy(struct progress *p);
+
+/* The lane ends. When it was idle, nobody need wait until its silence shows that it is dead. When
+ * it was not, they must: what it held goes back to the queue, behind what others hold already. */
+void progress_end(struct progress *p, struct db *db, const char *network);
 
 /* Writes the row, at most once a second. A database that is away is asked again a second later. */
 void progress_tell(struct progress *p, struct db *db, const char *network);
