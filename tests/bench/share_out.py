@@ -18,6 +18,7 @@ from money import COIN, Money  # noqa: E402
 SIZES = (10**4, 10**5, 10**6)
 MINERS = 1000
 AT_ONCE = 10**5
+BITS, DIFFICULTY = "1f0fffff", 4096  # of the block; a share's is 3 on average
 
 FILL = ("INSERT INTO share (message_id, day, network, pow_hash, worker_id, work_id, received_at, difficulty,"
         " block_id) SELECT UUID(), UNIX_TIMESTAMP() DIV 86400, '{network}', UNHEX(SHA2(CONCAT('{tag}', seq), 256)),"
@@ -44,7 +45,7 @@ def prepare(money, shares):
     for guid, _ in miners:  # ids in a row: nobody else adds workers meanwhile
         number = money.query("INSERT INTO worker (miner_id, name) VALUES (%s, 'bench')", guid)
         first = number if first is None else first
-    block = money.found(12345 * COIN)
+    block = money.found(12345 * COIN, bits=BITS)
     for start in range(1, shares + 1, AT_ONCE):
         money.query(FILL.format(network=money.network, tag=money.network, first=first, miners=MINERS, block=block,
                                 start=start, end=min(start + AT_ONCE - 1, shares)))
@@ -76,8 +77,8 @@ def measure_share_out(env, mariadb_pid, sizes=SIZES):
     found = []
     for shares, scheme in [(size, "prop") for size in sizes] + [(sizes[-1], "pplns")]:
         with tempfile.TemporaryDirectory(prefix="penstock-bench.") as folder:
-            # the chain's difficulty is 2 a block: the window is a little less than all of the shares
-            money = Money(env, root, folder, scheme=scheme, pplns_percent=min(100000, shares * 3 // 2 * 50))
+            # a window that ends within the oldest of the shares
+            money = Money(env, root, folder, scheme=scheme, pplns_percent=shares * 290 // DIFFICULTY)
             try:
                 block = prepare(money, shares)
                 found.append({"shares": shares, "scheme": scheme, **run_once(money, block, mariadb_pid)})
