@@ -190,7 +190,7 @@ static bool read_options(int argc, char **argv, struct request *q, bool *ret_hel
 
 static int run(const char *config, int argc, char **argv)
 {
-    struct request q = {.words = 0};
+    struct request q = {.word = {"", "", ""}};
     bool help = false;
     int status = EXIT_FAILURE;
 
