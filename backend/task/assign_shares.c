@@ -220,20 +220,19 @@ static enum task_result is_ready(struct assign *a, bool *ret)
  * the first look. Whoever stores a cut first has stored it for all. */
 static enum task_result store_cut(struct assign *a)
 {
+    static const char sql[] = "UPDATE block SET cut_at = COALESCE(cut_at, " TIME "), "
+                              "finder_id = COALESCE(finder_id, ?) "
+                              "WHERE id = ? AND status = 'open' AND epoch = ?";
     struct task_run *run = a->run;
     struct cut cut = {0, a->finder};
     enum db_result r = cut_by_solution(a, &cut);
 
+    const struct db_value v[] = {DB_INT(cut.us != 0 ? cut.us : a->cut_us),
+                                 a->finder[0] != '\0' ? DB_TEXT(a->finder) : DB_NULL,
+                                 DB_UINT(a->id), DB_UINT(a->epoch)};
     if (r == DB_OK)
-        r = db_exec(run->db,
-                    "UPDATE block SET cut_at = COALESCE(cut_at, " TIME "), "
-                    "finder_id = COALESCE(finder_id, ?) "
-                    "WHERE id = ? AND status = 'open' AND epoch = ?",
-                    (const struct db_value[]){DB_INT(cut.us != 0 ? cut.us : a->cut_us),
-                                              a->finder[0] ? DB_TEXT(a->finder) : DB_NULL,
-                                              DB_UINT(a->id), DB_UINT(a->epoch)},
-                    4, NULL);
-    FAULT_POINT("assign.cut_stored");
+        r = FAULT_CALL("assign.cut_stored", db_exec(run->db, sql, v, 4, NULL), DB_UNCERTAIN,
+                       DB_UNAVAILABLE);
     if (r == DB_OK)
         r = db_query(run->db, "SELECT " US("cut_at") " FROM block WHERE id = ?",
                      (const struct db_value[]){DB_UINT(a->id)}, 1, take_cut, &cut);
@@ -287,8 +286,9 @@ static enum task_result assign_all(struct assign *a)
     do {
         if (!task_holds_lock(a->run))
             return TASK_WAITING;
-        result = task_db(a->run, db_transact(a->run->db, assign_piece, a), "assigning shares");
-        FAULT_POINT("assign.piece");
+        enum db_result r = FAULT_CALL("assign.piece", db_transact(a->run->db, assign_piece, a),
+                                      DB_UNCERTAIN, DB_UNAVAILABLE);
+        result = task_db(a->run, r, "assigning shares");
         if (result == TASK_DONE && a->stop)
             return changed_meanwhile(a);
     } while (result == TASK_DONE && a->moved == SHARES_AT_ONCE);
@@ -329,6 +329,9 @@ static enum db_result count_shares(struct assign *a, struct counts *c)
 
 static enum task_result finish(struct assign *a)
 {
+    static const char sql[] =
+        "UPDATE block SET status = 'assigned', assigned_at = UTC_TIMESTAMP(6), note = ? "
+        "WHERE id = ? AND status = 'open' AND epoch = ? AND cut_at IS NOT NULL";
     struct counts c = {0, 0};
     enum db_result r = count_shares(a, &c);
     uint64_t changed = 0;
@@ -337,14 +340,10 @@ static enum task_result finish(struct assign *a)
     if (c.late > 0)
         snprintf(note, sizeof(note),
                  "%" PRIu64 " of its shares were received before an earlier block", c.late);
+    const struct db_value v[] = {DB_TEXT(note), DB_UINT(a->id), DB_UINT(a->epoch)};
     if (r == DB_OK)
-        r = db_exec(
-            a->run->db,
-            "UPDATE block SET status = 'assigned', assigned_at = UTC_TIMESTAMP(6), "
-            "note = ? WHERE id = ? AND status = 'open' AND epoch = ? AND cut_at IS NOT NULL",
-            (const struct db_value[]){DB_TEXT(note), DB_UINT(a->id), DB_UINT(a->epoch)}, 3,
-            &changed);
-    FAULT_POINT("assign.assigned");
+        r = FAULT_CALL("assign.assigned", db_exec(a->run->db, sql, v, 3, &changed), DB_UNCERTAIN,
+                       DB_UNAVAILABLE);
     if (r != DB_OK)
         return task_db(a->run, r, "status assigned");
     if (changed != 1)

@@ -237,9 +237,9 @@ enum db_result block_store(struct db *db, const char *network, const struct chai
                            bool mark_processed, enum block_store *ret)
 {
     struct store s = {.network = network, .b = b, .mark_processed = mark_processed};
-    enum db_result r = db_transact(db, store_body, &s);
+    enum db_result r =
+        FAULT_CALL("blocks.stored", db_transact(db, store_body, &s), DB_UNCERTAIN, DB_UNAVAILABLE);
 
-    FAULT_POINT("blocks.stored");
     if (r ==
         DB_DUPLICATE) { /* of the keys it can only be that of the height, or another run's row */
         s.result = BLOCK_TAKEN;
@@ -319,9 +319,9 @@ enum db_result block_orphan(struct db *db, const char *network, const struct sto
                             bool *ret_done, bool *ret_frozen)
 {
     struct change c = {.network = network, .b = b};
-    enum db_result r = db_transact(db, orphan_body, &c);
+    enum db_result r = FAULT_CALL("blocks.orphan_ended", db_transact(db, orphan_body, &c),
+                                  DB_UNCERTAIN, DB_UNAVAILABLE);
 
-    FAULT_POINT("blocks.orphan_ended");
     *ret_done = c.done;
     *ret_frozen = c.frozen;
     return r;
@@ -338,9 +338,9 @@ enum db_result block_reopen(struct db *db, const char *network, const struct sto
                             bool *ret_done)
 {
     struct change c = {.network = network, .b = b};
-    enum db_result r = db_transact(db, reopen_body, &c);
+    enum db_result r = FAULT_CALL("blocks.reopen_ended", db_transact(db, reopen_body, &c),
+                                  DB_UNCERTAIN, DB_UNAVAILABLE);
 
-    FAULT_POINT("blocks.reopen_ended");
     *ret_done = c.done;
     return r;
 }
@@ -364,15 +364,15 @@ static bool add_id(void *ctx, const struct db_value *v, size_t n)
 
 static enum db_result release(struct db *db, const char *network, uint64_t id, uint64_t *ret_shares)
 {
+    static const char sql[] =
+        "UPDATE share SET block_id = NULL WHERE network = ? AND block_id = ? LIMIT ?";
+    const struct db_value v[] = {DB_TEXT(network), DB_UINT(id), DB_UINT(SHARES_AT_ONCE)};
     uint64_t released = SHARES_AT_ONCE;
     enum db_result r = DB_OK;
 
     while (r == DB_OK && released == SHARES_AT_ONCE) {
-        r = db_exec(
-            db, "UPDATE share SET block_id = NULL WHERE network = ? AND block_id = ? LIMIT ?",
-            (const struct db_value[]){DB_TEXT(network), DB_UINT(id), DB_UINT(SHARES_AT_ONCE)}, 3,
-            &released);
-        FAULT_POINT("blocks.released");
+        r = FAULT_CALL("blocks.released", db_exec(db, sql, v, 3, &released), DB_UNCERTAIN,
+                       DB_UNAVAILABLE);
         *ret_shares += r == DB_OK ? released : 0;
     }
     return r;
