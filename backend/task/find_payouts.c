@@ -55,8 +55,8 @@ static bool row_receiver(void *ctx, const struct db_value *v, size_t n)
 static enum db_result find_miner(const struct found *f, const char *address,
                                  struct payout_item *item, const char **ret_why)
 {
-    static const char sql[] = "SELECT m.network = ?, CAST(m.id AS CHAR), COALESCE(a.id, 0) FROM "
-                              "miner m LEFT JOIN account a"
+    static const char sql[] = "SELECT m.network = ?, CAST(m.id AS CHAR), CAST(COALESCE(a.id, 0) AS"
+                              " UNSIGNED) FROM miner m LEFT JOIN account a"
                               " ON a.network = m.network AND a.kind = 'miner' AND a.miner_id = m.id"
                               " WHERE m.address = CONVERT(? USING ascii) COLLATE ascii_nopad_bin"
                               " AND (m.network = ? OR a.id IS NOT NULL)";
