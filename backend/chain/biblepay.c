@@ -15,6 +15,7 @@ static const char *biblepay_open(struct chain *c)
     struct biblepay *b = mem_zalloc(sizeof(*b));
 
     b->info = mem_zalloc(c->wallets->n * sizeof(*b->info));
+    b->pace = mem_zalloc(c->wallets->n * sizeof(*b->pace));
     c->data = b;
     return NULL;
 }
@@ -24,6 +25,7 @@ static void biblepay_close(struct chain *c)
     struct biblepay *b = c->data;
 
     free(b->info);
+    free(b->pace);
     free(b);
     c->data = NULL;
 }
@@ -38,6 +40,13 @@ static struct wallet_info *info_of(const struct chain *c, const struct wallet *w
 const struct wallet_info *biblepay_info(const struct chain *c, const struct wallet *w)
 {
     return info_of(c, w);
+}
+
+struct pace *biblepay_pace(const struct chain *c, const struct wallet *w)
+{
+    struct biblepay *b = c->data;
+
+    return &b->pace[w - c->wallets->wallet];
 }
 
 bool biblepay_time_of(const struct biblepay *b, const struct u256 *hash, int64_t *ret)

@@ -35,6 +35,13 @@ struct wallet_info {
     int64_t elapsed; /* seconds since the tip; -1: it did not say */
 };
 
+/* How many questions share a request. A wallet is asked one by one at first, and in larger and
+ * larger batches as long as it answers quickly; one that fails on a batch, singly for a while. */
+struct pace {
+    size_t batch;         /* 0: as 1 */
+    int64_t singly_until; /* monotonic ms */
+};
+
 struct block_time {
     struct u256 hash;
     int64_t time;
@@ -42,6 +49,7 @@ struct block_time {
 
 struct biblepay {
     struct wallet_info *info;                 /* by the wallet's place in c->wallets */
+    struct pace *pace;                        /* likewise */
     struct block_time time[BLOCK_TIMES_KEPT]; /* these never change */
     size_t times_next;
 };
@@ -57,6 +65,8 @@ struct claim {
 
 /* The wallet's latest word; valid after a refresh. */
 const struct wallet_info *biblepay_info(const struct chain *c, const struct wallet *w);
+
+struct pace *biblepay_pace(const struct chain *c, const struct wallet *w);
 
 bool biblepay_tip(struct chain *c, struct wallet *w, int64_t timeout_ms, struct tip *ret, char *why,
                   size_t why_size);

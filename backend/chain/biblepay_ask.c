@@ -5,6 +5,7 @@
  * of one, other types, other errors) says something about the wallet, and never about the share. */
 #include "backend/chain/biblepay.h"
 
+#include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/mem.h"
 
@@ -12,7 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AT_ONCE 32 /* calls of one turn; a silent wallet costs one turn's time-outs */
+#define AT_ONCE       128 /* calls of one turn */
+#define REQUESTS_MOST 32  /* that they make up: a silent wallet costs one turn's time-outs */
+#define BATCH_MOST    32
+#define QUICK_MS      500 /* a turn that is over so soon may be followed by larger batches */
+#define AT_ONCE_MS    1000 /* a failure that comes so soon was no silence: the batch may be to blame \
+                            */
+#define SINGLY_MS 60000    /* after a failure */
 
 /* What makes up a question. */
 struct question {
@@ -62,8 +69,42 @@ static enum chain_result take_answer(struct chain *c, const struct question *q, 
     return fail_on(c, claim->s, q->method, wrong);
 }
 
+static size_t batch_of(const struct pace *p)
+{
+    return p->batch > 1 && clock_mono_ms() >= p->singly_until ? p->batch : 1;
+}
+
+static bool is_unclear(const struct rpc_call *call)
+{
+    return call->result == RPC_UNCERTAIN || call->result == RPC_MALFORMED;
+}
+
+/* False: the calls should be made again, each by itself, before anything is made of the failure. */
+static bool perform(struct chain *c, struct rpc_call *call, size_t n)
+{
+    struct pace *p = biblepay_pace(c, c->best);
+    size_t batch = batch_of(p);
+    int64_t start = clock_mono_ms(), took;
+    bool unclear = false;
+
+    rpc_perform_batched(c->best->rpc, call, n, batch);
+    FAULT_POINT("biblepay.asked");
+    took = clock_mono_ms() - start;
+    for (size_t i = 0; i < n; i++)
+        unclear |= is_unclear(&call[i]);
+    if (unclear || took > QUICK_MS)
+        p->batch = batch / 2;
+    else if (batch < BATCH_MOST)
+        p->batch = 2 * batch;
+    if (!unclear || batch == 1)
+        return true;
+    p->singly_until = start + took + SINGLY_MS;
+    return took > AT_ONCE_MS;
+}
+
+/* *RET_AGAIN: nothing has been made of the answers. */
 static enum chain_result ask_group(struct chain *c, const struct question *q, struct claim **group,
-                                   size_t n)
+                                   size_t n, bool *ret_again)
 {
     struct rpc_call call[AT_ONCE];
     enum chain_result r = CHAIN_OK;
@@ -73,10 +114,9 @@ static enum chain_result ask_group(struct chain *c, const struct question *q, st
         if (call[i].params == NULL)
             abort(); /* out of memory: the texts are printable ASCII */
     }
-    rpc_perform(c->best->rpc, call, n);
-    FAULT_POINT("biblepay.asked");
+    *ret_again = !perform(c, call, n);
     for (size_t i = 0; i < n; i++) {
-        if (take_answer(c, q, group[i], &call[i]) != CHAIN_OK)
+        if (!*ret_again && take_answer(c, q, group[i], &call[i]) != CHAIN_OK)
             r = CHAIN_HOLD;
         json_decref(call[i].params);
     }
@@ -84,27 +124,46 @@ static enum chain_result ask_group(struct chain *c, const struct question *q, st
     return r;
 }
 
+static size_t group_most(const struct chain *c)
+{
+    size_t most = REQUESTS_MOST * batch_of(biblepay_pace(c, c->best));
+
+    return most < AT_ONCE ? most : AT_ONCE;
+}
+
+/* The next ones to be asked about, from *AT on. */
+static size_t next_group(struct chain *c, const struct question *q, struct claim *claims, size_t n,
+                         size_t *at, struct claim **group, enum chain_result *r)
+{
+    size_t found = 0, most = group_most(c);
+
+    for (; *at < n && found < most && *r == CHAIN_OK; ++*at) {
+        struct claim *claim = &claims[*at];
+
+        if (claim->s->state != SHARE_OPEN || (q->wanted != NULL && !q->wanted(c, claim)))
+            continue;
+        if (c->best->away) /* it failed on another one just now */
+            *r = fail_on(c, claim->s, q->method, "not asked");
+        else
+            group[found++] = claim;
+    }
+    return found;
+}
+
 static enum chain_result ask(struct chain *c, const struct question *q, struct claim *claims,
                              size_t n)
 {
     struct claim *group[AT_ONCE];
     enum chain_result r = CHAIN_OK;
-    size_t m = 0;
 
-    for (size_t i = 0; i <= n && r == CHAIN_OK; i++) {
-        bool last = i == n;
+    for (size_t at = 0; at < n && r == CHAIN_OK;) {
+        size_t start = at, m = next_group(c, q, claims, n, &at, group, &r);
+        bool again = false;
 
-        if (!last && claims[i].s->state == SHARE_OPEN &&
-            (q->wanted == NULL || q->wanted(c, &claims[i]))) {
-            if (c->best->away) /* it failed on another one just now */
-                r = fail_on(c, claims[i].s, q->method, "not asked");
-            else
-                group[m++] = &claims[i];
-        }
-        if (m == AT_ONCE || (last && m > 0)) {
-            r = ask_group(c, q, group, m);
-            m = 0;
-        }
+        if (m > 0 && r == CHAIN_OK)
+            r = ask_group(c, q, group, m, &again);
+        if (again)
+            at = start;
     }
     return r;
 }

@@ -144,7 +144,7 @@ static size_t collect(struct rpc *rpc)
     return ended;
 }
 
-/* PER_REQUEST calls share a request; N is a multiple of it. */
+/* PER_REQUEST calls share a request; the last one has what is left. */
 static void run(struct rpc *rpc, struct rpc_call *calls, size_t n, size_t per_request)
 {
     size_t started = 0, in_flight = 0;
@@ -154,8 +154,10 @@ static void run(struct rpc *rpc, struct rpc_call *calls, size_t n, size_t per_re
     calls_reset(calls, n);
     while (started < n || in_flight > 0) {
         while (started < n && (t = idle_transfer(rpc)) != NULL) {
-            start(rpc, t, &calls[started], per_request);
-            started += per_request;
+            size_t left = n - started, share = left < per_request ? left : per_request;
+
+            start(rpc, t, &calls[started], share);
+            started += share;
             in_flight++;
         }
         if (curl_multi_perform(rpc->multi, &running) != CURLM_OK)
@@ -170,6 +172,12 @@ static void run(struct rpc *rpc, struct rpc_call *calls, size_t n, size_t per_re
 void rpc_perform(struct rpc *rpc, struct rpc_call *calls, size_t n)
 {
     run(rpc, calls, n, 1);
+}
+
+void rpc_perform_batched(struct rpc *rpc, struct rpc_call *calls, size_t n, size_t per_request)
+{
+    assert(per_request > 0);
+    run(rpc, calls, n, per_request);
 }
 
 void rpc_batch(struct rpc *rpc, struct rpc_call *calls, size_t n)

@@ -63,6 +63,10 @@ void rpc_close(struct rpc **rpc);
  * ended. */
 void rpc_perform(struct rpc *rpc, struct rpc_call *calls, size_t n);
 
+/* The same with up to PER_REQUEST calls in each request (JSON-RPC batches, where it is more than
+ * one call). A failure of a request is the result of each of its calls. */
+void rpc_perform_batched(struct rpc *rpc, struct rpc_call *calls, size_t n, size_t per_request);
+
 /* All calls in one HTTP request (a JSON-RPC batch). A failure of the request is every call's
  * result. */
 void rpc_batch(struct rpc *rpc, struct rpc_call *calls, size_t n);

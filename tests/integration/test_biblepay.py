@@ -2,13 +2,16 @@
 order, every way in which a wallet fails a share without refusing it, and failover."""
 
 import json
+import http.server
 import signal
 import subprocess
+import threading
 import time
 import uuid
 
 import pika
 import pytest
+import requests
 
 import blocks
 from action_client import poll as until
@@ -27,6 +30,7 @@ class Pool:
         self.network = f"bbp-{uuid.uuid4().hex[:12]}"
         self.queue = f"solution.{self.network}"
         self.wallets, self.worker = [], None
+        self.proxy = None  # asked in the wallet's place
         for name in (self.queue, self.queue + ".large"):
             channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
             channel.queue_bind(name, "penstock", name)
@@ -78,7 +82,7 @@ class Pool:
             f" {address_of(LAPSED_KEY)}=2020-01-01T00:00:00Z\n")
         for i, wallet in enumerate(self.wallets):
             sections.append(
-                f"[wallet w{i}]\nnetworks = {self.network}\nurl = {wallet.url}\n"
+                f"[wallet w{i}]\nnetworks = {self.network}\nurl = {self.proxy or wallet.url}\n"
                 f"user = {wallet.user}\npassword_file = {wallet.password_file}\n"
                 f"priority = {i}\nconnect_timeout_ms = 500\ntimeout_ms = 700\n")
         return "".join(sections)
@@ -168,6 +172,50 @@ def pair(bare):
     return bare
 
 
+class WithoutBatches:
+    """In front of a wallet: refuses every batch in a way of its own."""
+
+    def __init__(self, wallet, refuse):
+        proxy = self
+        self.refused = 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if body.lstrip().startswith(b"["):
+                    proxy.refused += 1
+                    if refuse == "silence":
+                        self.close_connection = True
+                        return
+                    self.answer(500, b"unhandled: list has no member 'method'")
+                    return
+                reply = requests.post(wallet, data=body, headers={
+                    "Authorization": self.headers["Authorization"]}, timeout=10)
+                self.answer(reply.status_code, reply.content)
+
+            def answer(self, status, body):
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 def same_tip(pool):
     now = int(time.time()) - 60
     states = [wallet.control(tip_time=now) for wallet in pool.wallets]
@@ -191,9 +239,31 @@ def test_a_former_address_within_its_grace(pool):
     assert pool.fate_of(pool.fields(pool.block(script_of(FORMER_KEY)))) == "credited"
 
 
-def test_most_of_a_burst_is_judged_in_batches(pool):
-    ids = [pool.send(pool.fields(pool.block(nonce=n))) for n in range(200)]
-    assert [pool.fate(message_id) for message_id in ids] == ["credited"] * 200
+def burst(pool, n=200):
+    """Sent before the worker starts."""
+    pool.wallets[0].control(tip_time=int(time.time()) - 60)
+    ids = [pool.send(pool.fields(pool.block(nonce=i))) for i in range(n)]
+    pool.start()
+    return [pool.fate(message_id) for message_id in ids]
+
+
+def test_a_burst_is_judged_in_batches(bare):
+    wallet = bare.add_wallet()
+    assert burst(bare) == ["credited"] * 200
+    state = wallet.state()
+    assert state["calls"]["exec biblehash"] >= 200
+    assert state["requests"] < sum(state["calls"].values())
+
+
+@pytest.mark.parametrize("refuse", ["text", "silence"])
+def test_a_wallet_that_knows_no_batches_is_asked_one_by_one(bare, refuse):
+    wallet = bare.add_wallet()
+    with WithoutBatches(wallet.url, refuse) as proxy:
+        bare.proxy = proxy.url
+        fates = burst(bare)
+        bare.stop_worker()
+    assert fates == ["credited"] * 200
+    assert proxy.refused > 0
 
 
 # --- what is refused ---
