@@ -79,14 +79,15 @@ class Pool:
         return json_rpc(self.env[f"{prefix}_URL"], self.env[f"{prefix}_USER"],
                         secret(self.env[f"{prefix}_PASSWORD_FILE"]), method, params)
 
-    def shares(self, count, algorithm="scrypt"):
-        """A file of COUNT different good shares, and the CPU time of one hash in microseconds."""
+    def shares(self, count, algorithm="scrypt", work=None, guid=None):
+        """A file of COUNT different good shares, and the CPU time of one hash in microseconds. WORK and
+        GUID: of another network than the pool's."""
         template = self.rpc("PENSTOCK_NODE2_LITECOIN", "getblocktemplate",
                             {"rules": ["mweb", "segwit"]})
         script = self.rpc("PENSTOCK_WALLET_LITECOIN", "validateaddress",
                           self.work["ADDRESS"])["scriptPubKey"]
         block = blocks.Block(template, bytes.fromhex(script))
-        seed = ",".join(block.fields(self.work["WORKID"], self.work["MINERGUID"]))
+        seed = ",".join(block.fields(work or self.work["WORKID"], guid or self.work["MINERGUID"]))
         path = self.folder / f"shares-{algorithm}"
         with open(path, "w", encoding="ascii") as out:
             done = subprocess.run([self.programs / "shares", algorithm, str(count)], input=seed + "\n",

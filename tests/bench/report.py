@@ -8,6 +8,7 @@ BESIDE = " beside"  # behind the names of another program's cases
 CEILING = {"readytomine2": "insert", "solution": "publish",
            "readytomine2" + BESIDE: "insert", "solution" + BESIDE: "publish"}
 HASH_US = 31.2  # CPU time of a scrypt hash (AVX-512) on the idle machine for which the goal was set
+PATH_US = 80
 JUDGED = ("readytomine2", "solution")
 COLOURS = {"nothing": "#9aa5b1", "insert": "#7db8da", "publish": "#7db8da", "readytomine2": "#1f6f9f",
            "solution": "#1f6f9f"}
@@ -53,6 +54,12 @@ def table(result):
                   f"{backlog['credited']} credited, peak memory of a worker {backlog['peak_kb']} kB"]
     if "share_out" in result:
         lines += ["", share_out.report(result["share_out"])]
+    for name, path in result.get("paths", {}).items():
+        lines += ["", f"{name}, CPU time a share: worker {path['worker_us']:.1f} us, mariadb {path['mariadb_us']:.1f} us, "
+                  f"rabbitmq {path['rabbitmq_us']:.1f} us, wallet {path['wallet_us']:.1f} us, together "
+                  f"{path['all_us']:.1f} us: two cores could do {2e6 / path['all_us']:.0f}/s",
+                  f"  {path['shares']} shares in {path['seconds']:.1f} s = {path['rate']:.0f}/s, "
+                  f"{path['credited']} credited, peak memory of a worker {path['peak_kb']} kB"]
     return "\n".join(lines)
 
 
@@ -89,6 +96,12 @@ def judge(result):
                       scaled <= 45))
         goals.append((f"a worker's memory over the backlog: {backlog['peak_kb']} kB, at most 65536",
                       backlog["peak_kb"] <= 65536))
+    for name, path in result.get("paths", {}).items():
+        scaled = path["all_us"] * HASH_US / path["hash_us"]
+        goals.append((f"{name}: {path['all_us']:.1f} us of CPU time a share, where a scrypt hash takes {path['hash_us']:.1f}: "
+                      f"{scaled:.1f} us where it takes {HASH_US}, at most {PATH_US} (25,000 a second on two cores)",
+                      scaled <= PATH_US))
+        goals.append((f"{name}: a worker's memory {path['peak_kb']} kB, at most 65536", path["peak_kb"] <= 65536))
     return goals + share_out.judge_share_out(result.get("share_out", []))
 
 

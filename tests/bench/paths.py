@@ -1,0 +1,176 @@
+"""What other networks cost: a chain hashed by sha256d, and BiblePay's, whose wallet hashes.
+
+Each has a network, two workers and, for BiblePay, a wallet of its own (tests/tools/biblepay-wallet);
+the shares come from its queue, like those of backlog.py."""
+
+import subprocess
+import time
+import uuid
+
+import biblepay  # tests/integration, by way of pool.py
+import blocks
+from backlog import peak_kb, settled, wait_quiet, wait_settled
+from pool import cpu_us, members
+
+EASY = "f" * 64
+BBP_KEY = bytes(range(20))
+SERVERS = ("mariadb", "rabbitmq")
+
+
+class Path:
+    """A network of its own, as long as the bench takes."""
+
+    def __init__(self, pool, name):
+        self.pool, self.network = pool, f"bench-{name}-{uuid.uuid4().hex[:8]}"
+        self.folder = pool.folder / self.network
+        self.folder.mkdir()
+        self.guid, self.work, self.processes = str(uuid.uuid4()), str(uuid.uuid4()), []
+        pool.sql(f"INSERT INTO miner (id, network, address) VALUES ('{self.guid}', '{self.network}',"
+                 f" '{self.network}')")
+        pool.sql(f"INSERT INTO worker (miner_id, name) VALUES ('{self.guid}', 'bench')")
+        worker = pool.sql(f"SELECT id FROM worker WHERE miner_id = '{self.guid}'")
+        pool.sql("INSERT INTO work (id, network, worker_id, target, thread_id, ip, os, agent) VALUES"
+                 f" ('{self.work}', '{self.network}', {worker}, UNHEX('{EASY}'), '1', '127.0.0.1',"
+                 " 'LIN', '1.0')")
+        channel = pool.channel()
+        for queue in self.queues():
+            channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+            channel.queue_bind(queue, "penstock", queue)
+
+    def queues(self):
+        return f"solution.{self.network}", f"solution.{self.network}.large"
+
+    def settings(self):
+        get = self.pool.env.__getitem__
+        return f"""
+[database]
+hosts = {get("PENSTOCK_DB_HOST")}
+port = {get("PENSTOCK_DB_PORT")}
+name = {get("PENSTOCK_DB_NAME")}
+user = {get("PENSTOCK_DB_BACKEND_USER")}
+password_file = {get("PENSTOCK_DB_BACKEND_PASSWORD_FILE")}
+[broker]
+hosts = {get("PENSTOCK_AMQP_HOST")}
+port = {get("PENSTOCK_AMQP_PORT")}
+vhost = {get("PENSTOCK_AMQP_VHOST")}
+user = {get("PENSTOCK_AMQP_BACKEND_USER")}
+password_file = {get("PENSTOCK_AMQP_BACKEND_PASSWORD_FILE")}
+[worker]
+archive_dir = {self.folder}/archive
+[network {self.network}]
+share_target_limit = {EASY}
+""" + self.family()
+
+    def start(self):
+        conf = self.folder / "backend.conf"
+        conf.write_text(self.settings(), encoding="ascii")
+        for i in (1, 2):
+            with open(self.folder / f"worker-{i}.log", "wb") as log:
+                self.processes.append(subprocess.Popen(
+                    [self.pool.programs.parent / "penstock-worker", "--config", conf],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+
+    def cpu(self):
+        found = {part: cpu_us(members(self.pool.pid(part))) for part in SERVERS}
+        return found | {"worker": cpu_us([p.pid for p in self.processes])} | self.wallet_cpu()
+
+    def measure(self, count):
+        """Microseconds of CPU time a share, by part, and how many a second."""
+        self.pool.enqueue(self.shares(count), self.network)
+        wait_quiet(self.pool)
+        before, start = self.cpu(), time.monotonic()
+        self.start()
+        wait_settled(self.pool, count, network=self.network)
+        seconds = time.monotonic() - start
+        result = {f"{part}_us": (used - before[part]) / count for part, used in self.cpu().items()}
+        peaks = [peak_kb(p.pid) for p in self.processes]
+        credited = self.pool.sql(f"SELECT COUNT(*) FROM share WHERE network = '{self.network}'")
+        return result | {"all_us": sum(result.values()), "shares": count, "seconds": seconds,
+                         "rate": count / seconds, "credited": credited,
+                         "peak_kb": max(peaks)}
+
+    def close(self):
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(30)
+        channel = self.pool.channel()
+        for queue in self.queues():
+            channel.queue_delete(queue)
+
+
+class Sha256d(Path):
+    """The pool's Litecoin wallet serves as that of a chain with another proof of work: what it is
+    asked for does not depend on it."""
+
+    def family(self):
+        get = self.pool.env.__getitem__
+        return f"""family = bitcoin
+algorithm = sha256d
+pool_address = {get("PENSTOCK_POOL_ADDRESS_LITECOIN")}
+p2pkh_versions = 111
+p2sh_versions = 58 196
+bech32_prefix = rltc
+halving_interval = 150
+[wallet bench]
+networks = {self.network}
+url = {get("PENSTOCK_WALLET_LITECOIN_URL")}
+user = {get("PENSTOCK_WALLET_LITECOIN_USER")}
+password_file = {get("PENSTOCK_WALLET_LITECOIN_PASSWORD_FILE")}
+"""
+
+    def wallet_cpu(self):
+        return {"wallet": cpu_us(members(self.pool.pid("litecoind-pool")))}
+
+    def shares(self, count):
+        return self.pool.shares(count, "sha256d", self.work, self.guid)[0]
+
+
+class Biblepay(Path):
+    def __init__(self, pool):
+        super().__init__(pool, "biblepay")
+        env = pool.env | {"PENSTOCK_BIN": str(pool.programs.parent)}
+        self.wallet = biblepay.Wallet(env, self.folder)
+
+    def family(self):
+        return f"""family = biblepay
+algorithm = biblehash
+pool_address = {biblepay.address_of(BBP_KEY)}
+p2pkh_versions = 140
+base58_length = 34
+[wallet bench]
+networks = {self.network}
+url = {self.wallet.url}
+user = {self.wallet.user}
+password_file = {self.wallet.password_file}
+"""
+
+    def wallet_cpu(self):
+        return {"wallet": cpu_us([self.wallet.process.pid])}
+
+    def shares(self, count):
+        """Each is a block of its own: the nonce has not much room here."""
+        state, script = self.wallet.state(), biblepay.script_of(BBP_KEY)
+        path = self.folder / "shares"
+        with open(path, "w", encoding="ascii") as out:
+            for _ in range(count):
+                block = biblepay.Block(state, script)
+                out.write(",".join(block.fields(self.work, self.guid)) + "\n")
+        return path
+
+    def close(self):
+        super().close()
+        self.wallet.stop()
+
+
+def measure_paths(pool, count, hash_us):
+    """HASH_US: of scrypt, which says how fast the machine is just now."""
+    found = {}
+    for name, make in (("sha256d", lambda: Sha256d(pool, "sha256d")),
+                       ("biblepay", lambda: Biblepay(pool))):
+        path = make()
+        try:
+            found[name] = path.measure(count) | {"hash_us": hash_us}
+        finally:
+            path.close()
+    return found
