@@ -296,34 +296,40 @@ void pay_built_free(struct pay_built *built)
 
 enum pay_result payer_build(struct payer *p, struct pay_order *order, struct pay_built *ret)
 {
+    assert(p->ops->build != NULL);
     return p->ops->build(p, order, ret);
 }
 
 enum pay_result payer_lock(struct payer *p, const struct tx_outpoint *input, size_t n)
 {
+    assert(p->ops->lock != NULL);
     return p->ops->lock(p, input, n);
 }
 
 enum pay_result payer_broadcast(struct payer *p, const uint8_t *raw, size_t len,
                                 const struct u256 *txid)
 {
+    assert(p->ops->broadcast != NULL);
     return p->ops->broadcast(p, raw, len, txid);
 }
 
 enum pay_result payer_spent(struct payer *p, const struct tx_outpoint *input, size_t n,
                             bool *ret_spent)
 {
+    assert(p->ops->spent != NULL);
     return p->ops->spent(p, input, n, ret_spent);
 }
 
 enum pay_result payer_send(struct payer *p, const char *address, int64_t amount,
                            const char *comment, bool receiver_pays, struct u256 *ret_txid)
 {
+    assert(p->ops->send != NULL);
     return p->ops->send(p, address, amount, comment, receiver_pays, ret_txid);
 }
 
 enum pay_result payer_search(struct payer *p, const char *comment, int64_t since_s,
                              struct pay_found *ret)
 {
+    assert(p->ops->search != NULL);
     return p->ops->search(p, comment, since_s, ret);
 }

@@ -17,8 +17,11 @@ enum task_result pay_lock_coins(struct pay_job *j)
 {
     struct tx_outpoint *coin = NULL;
     size_t n = 0;
-    enum task_result r = task_db(j->run, payout_coins(j->run->db, &coin, &n), "coins in use");
+    enum task_result r;
 
+    if (!payer_builds(j->payer))
+        return TASK_DONE;
+    r = task_db(j->run, payout_coins(j->run->db, &coin, &n), "coins in use");
     if (r == TASK_DONE && n > 0 && payer_lock(j->payer, coin, n) != PAY_DONE)
         r = pay_waits(j, j->payer);
     free(coin);
