@@ -20,6 +20,13 @@ int64_t clock_real_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+int64_t clock_mono_us(void)
+{
+    struct timespec t = now(CLOCK_MONOTONIC);
+
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 int64_t clock_mono_ms(void)
 {
     struct timespec t = now(CLOCK_MONOTONIC);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 int64_t clock_real_us(void); /* microseconds since the epoch */
+int64_t clock_mono_us(void); /* microseconds since some fixed point; never goes back */
 int64_t clock_mono_ms(void); /* milliseconds since some fixed point; never goes back */
 
 /* Sleeps; a signal ends the sleep early. */

@@ -81,7 +81,7 @@ prepare_configuration() {
         printf '[limits]\nexempt = 127.0.0.0/8 ::1\n'
         for network in "${NETWORKS[@]}"; do
             network_section "$network"
-            printf 'share_target = %s\n' "$SHARE_TARGET"
+            printf 'share_target = %s\ntip_max_age_s = 0\n' "$SHARE_TARGET" # the chain rests when nobody mines
         done
     } | write_file "$conf/frontend.conf"
     {

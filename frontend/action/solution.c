@@ -57,8 +57,13 @@ static bool publish(struct service *s, const struct solution_message *m, const c
                                            .timestamp_s = (uint64_t)m->received_us / 1000000,
                                            .body = body,
                                            .len = len};
-    return service_begin_broker(s) &&
-           service_settle_broker(s, broker_publish(s->broker, &message), len);
+    if (!service_begin_broker(s))
+        return false;
+    int64_t start = clock_mono_us();
+    bool confirmed = service_settle_broker(s, broker_publish(s->broker, &message), len);
+    if (confirmed)
+        counters_observe(s->counters, HISTOGRAM_CONFIRM, clock_mono_us() - start);
+    return confirmed;
 }
 
 static void take(struct service *s, const struct network *net, const struct request *rq,

@@ -41,6 +41,12 @@ static const struct conf_setting own_settings[] = {
      .example = "192.0.2.10 2001:db8::/64",
      .text = "Addresses and networks of proxies before this server whose X-Forwarded-For is "
              "believed; from all others it is ignored."},
+    {.name = "metrics_from",
+     .type = CONF_WORDS,
+     .offset = offsetof(struct frontend_own_conf, metrics_from),
+     .max = 64,
+     .deflt = "127.0.0.0/8 ::1",
+     .text = "Addresses and networks that may read /metrics; for all others it does not exist."},
     {0}};
 
 const char *const frontend_scheme_names[] = {"prop", "pplns", "solo", NULL};
@@ -72,6 +78,15 @@ static const struct conf_setting network_settings[] = {
      .max = 18,
      .deflt = "8",
      .text = "Decimals of a whole coin in base units."},
+    {.name = "tip_max_age_s",
+     .type = CONF_INT,
+     .offset = offsetof(struct frontend_network, tip_max_age_s),
+     .unit = "s",
+     .max = 86400 * 365,
+     .deflt = "7200",
+     .text = "Without a new block for so long /isalive says that the pool is not well; 0: it does "
+             "not judge "
+             "that."},
     {.name = "scheme",
      .type = CONF_CHOICE,
      .offset = offsetof(struct frontend_network, scheme),
@@ -221,6 +236,8 @@ static char *check(const void *p)
         return mem_strdup("there is no [network NAME] section; add one for each network served");
     char *unfit =
         limits_check_networks("[frontend] trusted_proxies", &conf->frontend.trusted_proxies);
+    if (!unfit)
+        unfit = limits_check_networks("[frontend] metrics_from", &conf->frontend.metrics_from);
     if (!unfit)
         unfit = limits_check(&conf->limits);
     if (unfit)

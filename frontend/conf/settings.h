@@ -12,6 +12,7 @@ struct frontend_own_conf {
     int64_t probe_interval_ms;
     int64_t body_max_bytes;
     struct conf_words trusted_proxies;
+    struct conf_words metrics_from;
 };
 
 struct frontend_network {
@@ -22,7 +23,8 @@ struct frontend_network {
     char *coin_name; /* "": the network's name */
     char *coin_symbol;
     int64_t coin_decimals;
-    int64_t scheme; /* index into frontend_scheme_names */
+    int64_t tip_max_age_s; /* 0: whatever its age */
+    int64_t scheme;        /* index into frontend_scheme_names */
     int64_t fee_bp;
     int64_t minimum_payout;
     int64_t maturity_blocks;

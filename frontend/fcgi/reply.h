@@ -9,6 +9,7 @@
 struct reply {
     int status;
     const char *content_type; /* static text */
+    const char *route;        /* the pattern of the path that was found; NULL: none */
     const char *allow;        /* of a 405: the methods that would do; else NULL */
     char etag[32];            /* quoted; "": none */
     int max_age_s;            /* how long it keeps, for everyone; 0: nobody keeps it */

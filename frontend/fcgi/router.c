@@ -3,6 +3,7 @@
 #include "frontend/action/action.h"
 #include "frontend/api/api.h"
 #include "frontend/fcgi/warm_up.h"
+#include "frontend/health/health.h"
 #include "frontend/web/answer.h"
 
 #include <string.h>
@@ -15,6 +16,8 @@ static const struct route {
 } routes[] = {
     {"POST", "/Action.aspx", action_handle},
     {"GET", "/warm-up", warm_up_handle},
+    {"GET", "/isalive", health_isalive},
+    {"GET", "/metrics", health_metrics},
     {"GET", "/api/pools", api_pools},
     {"GET", "/api/pools/*", api_pool},
     {"GET", "/api/pools/*/blocks", api_blocks},
@@ -85,6 +88,7 @@ void router_handle(struct service *s, const struct request *rq, struct reply *re
         if (!matches(routes[i].path, path, &routed))
             continue;
         if (takes(&routes[i], request_method(rq))) {
+            reply->route = routes[i].path;
             routes[i].handle(s, &routed, reply);
             return;
         }

@@ -28,6 +28,15 @@ static void open_network(const struct frontend_network *conf, struct network *re
     u256_to_hex(&ret->target, ret->target_hex);
 }
 
+static struct counters *open_counters(const char *health_file, char *err, size_t err_size)
+{
+    char *path = mem_sprintf("%s.counters", health_file);
+    struct counters *c = counters_open(path, err, err_size);
+
+    free(path);
+    return c;
+}
+
 struct service *service_open(const struct frontend_conf *conf, char *err, size_t err_size)
 {
     const struct frontend_network *net = conf->networks.item;
@@ -43,12 +52,15 @@ struct service *service_open(const struct frontend_conf *conf, char *err, size_t
         open_network(&net[i], &s->networks[i]);
 
     s->proxies = limits_networks(&conf->frontend.trusted_proxies);
+    s->metrics_from = limits_networks(&conf->frontend.metrics_from);
     s->bans = bans_new();
     s->health =
         health_open(conf->frontend.health_file, conf->frontend.probe_interval_ms, err, err_size);
     if (s->health)
         s->limits = limits_open(&conf->limits, conf->frontend.health_file, err, err_size);
     if (s->limits)
+        s->counters = open_counters(conf->frontend.health_file, err, err_size);
+    if (s->counters)
         s->db = db_open(&conf->database, err, err_size);
     if (s->db)
         s->broker = broker_open(&conf->broker, "penstock-frontend", err, err_size);
@@ -69,7 +81,9 @@ void service_close(struct service **s)
     health_close(&(*s)->health);
     ids_free(&(*s)->ids);
     bans_free(&(*s)->bans);
+    counters_close(&(*s)->counters);
     free((*s)->proxies);
+    free((*s)->metrics_from);
     free((*s)->networks);
     free(*s);
     *s = NULL;
@@ -94,6 +108,7 @@ const struct network *service_network(const struct service *s, const char *id)
 void service_count(struct service *s, const char *name)
 {
     refusals_count(&s->refusals, name, clock_mono_ms());
+    counters_add(s->counters, COUNTER_REFUSED, name);
 }
 
 static const char *const server_names[HEALTH_SERVERS] = {

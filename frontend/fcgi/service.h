@@ -12,6 +12,7 @@
 #include "frontend/conf/settings.h"
 #include "frontend/fcgi/health.h"
 #include "frontend/fcgi/refusals.h"
+#include "frontend/health/counters.h"
 #include "frontend/limit/bans.h"
 #include "frontend/limit/limits.h"
 
@@ -38,6 +39,8 @@ struct service {
     struct db *db;
     struct ids *ids; /* of miners and workers, remembered (frontend/action/ids.h) */
     struct broker *broker;
+    struct counters *counters;  /* NULL: none */
+    struct ipnet *metrics_from; /* as many as conf->frontend.metrics_from */
     struct refusals refusals;
     bool probing; /* the use now under way is the one that tries a server marked away */
     int64_t next_complaint_ms; /* when a server's refusal may be logged again */

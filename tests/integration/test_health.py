@@ -1,0 +1,119 @@
+"""/isalive and /metrics: what they say of a pool that is well, and of one that is not."""
+
+import re
+import subprocess
+
+import requests
+
+from action_client import Client, poll
+from fcgi_client import own_frontend
+from test_api import NETWORK, SECTION
+from test_first_light import mine
+
+COUNT = r'^penstock_{}{} (\d+)$'
+
+
+def get(env, path, **options):
+    return requests.get(env["PENSTOCK_URL"] + path, verify=env["PENSTOCK_CA"], timeout=30, **options)
+
+
+def value(text, name, labels=""):
+    """Of one metric; 0 when it is not there."""
+    found = re.search(COUNT.format(re.escape(name), re.escape(labels)), text, re.M)
+    return int(found.group(1)) if found else 0
+
+
+def check_metrics(text):
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True,
+                          timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
+
+
+# --- is it alive? ---
+
+
+def test_a_pool_that_is_well(env):
+    """The tasks run in turn, so a pool that has just begun is well only after a while."""
+    assert poll(lambda: get(env, "/isalive").status_code == 200, 180, 0.5), get(env, "/isalive").text
+    reply = get(env, "/isalive")
+    said = reply.json()
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert (said["status"], said["failures"]) == ("ok", [])
+    assert said["versions"]["penstock"] and said["versions"].keys() == {
+        "penstock", "schema", "mariadb", "rabbitmq", "openssl", "jansson"}
+    assert said["queues"].keys() == {"solution.litecoin", "solution.litecoin.large", "solution.litecoin-b",
+                                     "solution.litecoin-b.large", "dead"}
+    assert all(isinstance(depth, int) for depth in said["queues"].values())
+    for network in said["networks"]:
+        assert network["height"] > 0 and network["tipAgeSeconds"] >= 0 and network["workerAgeSeconds"] <= 60
+        assert network["payoutsFrozen"] is False
+        assert network["tasks"]["find-blocks"]["late"] is False
+
+
+def test_a_network_that_nobody_serves(env, tmp_path):
+    with own_frontend(env, tmp_path, SECTION) as own:
+        reply = own.get("/isalive")
+        said = reply.json()
+    assert (reply.status, said["status"]) == (503, "failing")
+    wrong = {text for text in said["failures"] if text.startswith(NETWORK)}
+    assert wrong == {f"{NETWORK}: no new block for too long", f"{NETWORK}: no worker is alive",
+                     *(f"{NETWORK}: task {task} is late" for task in
+                       ("find-blocks", "assign-shares", "share-out", "roll-stats", "audit"))}
+    ours, = (n for n in said["networks"] if n["id"] == NETWORK)
+    assert ours["tipAgeSeconds"] is None and ours["workerAgeSeconds"] is None
+    assert said["queues"][f"solution.{NETWORK}"] is None  # there is no such queue
+    assert isinstance(said["queues"]["dead"], int)
+
+
+def test_without_servers(env, tmp_path):
+    dead = [(f"port = {env['PENSTOCK_DB_PORT']}", "port = 1"), (f"port = {env['PENSTOCK_AMQP_PORT']}", "port = 1")]
+    with own_frontend(env, tmp_path, SECTION, dead) as own:
+        reply = own.get("/isalive")
+        assert reply.status == 503
+        assert reply.json()["failures"] == ["the database does not answer", "the broker does not answer"]
+        metrics = own.get("/metrics").body.decode()
+        check_metrics(metrics)
+        assert 'penstock_server_up{server="database"} 0' in metrics
+
+
+# --- metrics ---
+
+
+def test_metrics(env):
+    text = get(env, "/metrics").text
+    check_metrics(text)
+    for name in ("server_up", "queue_messages", "tip_height", "tip_age_seconds", "worker_age_seconds",
+                 "payouts_frozen", "task_late", "ledger_imbalance", "hash_rate",
+                 "frontend_requests_total", "frontend_confirm_seconds_bucket"):
+        assert re.search(f"^penstock_{name}[{{ ]", text, re.M), name
+    for network in ("litecoin", "litecoin-b"):
+        assert re.search(f'^penstock_ledger_imbalance{{network="{network}",of="all"}} -?[0-9]+$', text, re.M)
+
+
+def test_only_the_operator_reads_them(env, tmp_path):
+    with own_frontend(env, tmp_path) as own:
+        assert own.get("/metrics").status == 200
+        stranger, nothing = (own.get(path, ip="192.0.2.1") for path in ("/metrics", "/nothing"))
+        assert (stranger.status, stranger.body) == (nothing.status, nothing.body)
+        assert stranger.status == 404
+
+
+def test_counts_are_of_all_programs(env):
+    """Requests meet different programs; whichever is asked tells the sum."""
+    before = get(env, "/metrics").text
+    for _ in range(40):
+        Client(env).post({"Action": "nonsense"})
+    after = get(env, "/metrics").text
+    for name, labels in (("frontend_refused_total", '{reason="unknown_action"}'),
+                         ("frontend_requests_total", '{route="/Action.aspx",status="2xx"}')):
+        assert value(after, name, labels) - value(before, name, labels) == 40
+    name = "frontend_request_seconds_count"
+    assert value(after, name) - value(before, name) >= 40
+
+
+def test_confirms_are_timed(env, rpc):
+    name = "frontend_confirm_seconds_count"
+    before = value(get(env, "/metrics").text, name)
+    done = mine(env, "litecoin", rpc("miner")("getnewaddress"), "--count", "3", "--blocks", "none")
+    assert done.returncode == 0, done.stdout
+    assert value(get(env, "/metrics").text, name) - before >= 3
