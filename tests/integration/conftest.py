@@ -1,6 +1,6 @@
 """Fixtures for tests against a running private pool, which tests/run starts.
 
-By hand: deploy/up --state DIR --no-demo --detach, then
+By hand: deploy/up --state DIR --no-demo --no-schedule --detach, then
 PENSTOCK_STATE=DIR /usr/bin/python3 -m pytest tests/integration
 """
 

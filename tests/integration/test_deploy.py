@@ -237,6 +237,27 @@ def test_only_root_may(own):
 # --- pools of their own ---
 
 
+def await_every_task(mine):
+    """The schedule runs each of them, and none fails."""
+    names = re.findall(r"\d+:([a-z-]+)", (ROOT / "deploy/lib/schedule").read_text(encoding="utf-8"))
+    assert len(names) >= 8
+    connection = pymysql.connect(
+        host=mine["PENSTOCK_DB_HOST"], port=int(mine["PENSTOCK_DB_PORT"]), autocommit=True,
+        database=mine["PENSTOCK_DB_NAME"], user=mine["PENSTOCK_DB_BACKEND_USER"],
+        password=secret(mine["PENSTOCK_DB_BACKEND_PASSWORD_FILE"]))
+    end = time.monotonic() + 180
+    with connection, connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT task, MIN(outcome = 'done'), MAX(outcome = 'failed') FROM task_run"
+                           " WHERE outcome <> 'running' GROUP BY task")
+            rows = {task: (done, failed) for task, done, failed in cursor.fetchall()}
+            assert not any(failed for _, failed in rows.values()), rows
+            if {task for task, (done, _) in rows.items() if done} >= set(names):
+                return
+            assert time.monotonic() < end, rows
+            time.sleep(0.5)
+
+
 @pytest.mark.own_state
 def test_a_pool_from_beginning_to_end_beside_another(env, own):
     up = deploy("up", own, "--detach")
@@ -247,6 +268,7 @@ def test_a_pool_from_beginning_to_end_beside_another(env, own):
     node = [mine[f"{prefix}_URL"], mine[f"{prefix}_USER"], secret(mine[f"{prefix}_PASSWORD_FILE"])]
     assert json_rpc(*node, "getblockcount", []) > 432
     assert process_state(own, "demo-miner"), "the demo miner does not run"
+    await_every_task(mine)
 
     deploy("down", own)
     assert processes_of(own) == []
