@@ -3,6 +3,7 @@ that no unit of money comes to be or goes missing whatever happens."""
 
 import random
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -118,6 +119,26 @@ def test_stale(money, how):
     assert pool.credits(block) == {}
 
 
+def test_another_block_of_the_pools_in_its_place(money):
+    """Then the shares are that block's."""
+    pool = money()
+    miner = pool.miner()
+    block = pool.found(100)
+    pool.shares(miner, 5, block)
+    height = pool.one("SELECT height FROM block WHERE id = %s", block)
+    pool.chain.cut(height)
+    pool.chain.add(OURS, 40)
+    pool.mature()
+    assert "stale" in pool.task("share-out")
+    assert pool.balances() == {}
+    pool.task("find-blocks")
+    pool.alive()
+    pool.task("assign-shares")
+    pool.task("share-out")
+    assert pool.status(block) == "orphaned"
+    assert pool.balances() == {miner: 40, "mature": -40}
+
+
 def test_dry_run_writes_nothing(money):
     pool = money(fee_bp=500)
     block = pool.found(100)
@@ -210,6 +231,37 @@ def test_many_at_once_credit_once(money):
     assert pool.balances() == {miner: 303, "mature": -303}
     pool.task("share-out")
     assert pool.balances() == {miner: 303, "mature": -303}
+
+
+@pytest.mark.parametrize("change, status, said", [
+    ("status = 'finished', finished_at = NOW(6)", 0, ""),  # another run was faster
+    ("status = 'orphaned'", 75, "changed meanwhile"),
+    ("epoch = epoch + 1, status = 'assigned'", 75, "changed meanwhile"),
+    ("status = 'open'", 75, "changed meanwhile"),
+])
+def test_a_block_that_changes_under_the_run(money, change, status, said):
+    """The lock of the task is not what guards a block: whoever gets its row first does."""
+    pool = money()
+    block = pool.found(100)
+    pool.shares(pool.miner(), 2, block)
+    pool.mature()
+    before = pool.balances()
+    pool.query("BEGIN")
+    pool.query("SELECT id FROM block WHERE id = %s FOR UPDATE", block)
+    command = [f"{pool.env['PENSTOCK_BIN']}/penstock-task", "share-out", "--config", pool.path]
+    running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)
+    end = time.monotonic() + 60
+    while not pool.one("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"
+                       " AND trx_query LIKE '%%block%%'"):
+        assert time.monotonic() < end and running.poll() is None, "it does not wait for the row"
+        time.sleep(0.3)  # the server looks anew at what it shows there only if nobody asked for 0.1 s
+    pool.query(f"UPDATE block SET {change} WHERE id = %s", block)
+    pool.query("COMMIT")
+    out, _ = running.communicate(timeout=120)
+    assert running.returncode == status and said in out, out
+    assert pool.balances() == before and pool.credits(block) == {}
+    assert pool.one("SELECT COUNT(*) FROM payout_freeze WHERE network = %s", pool.network) == 0
 
 
 # --- what must not happen ---
