@@ -16,7 +16,7 @@ SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 MAN_frontend = penstock-frontend.8 frontend.conf.5
-MAN_backend  = penstock-worker.8 penstockctl.8 backend.conf.5
+MAN_backend  = penstock-worker.8 penstock-task.8 penstockctl.8 backend.conf.5
 man_pages    = $(addprefix $(BUILD)/man/,$(1))
 
 .PHONY: man install-frontend install-backend install-data install-doc install-sql
@@ -25,6 +25,7 @@ man: $(call man_pages,$(MAN_frontend) $(MAN_backend))        ## manual pages
 # What a program says of itself goes into its pages: the last prerequisite is that program.
 $(BUILD)/man/penstock-frontend.8 $(BUILD)/man/frontend.conf.5: $(BUILD)/penstock-frontend
 $(BUILD)/man/penstock-worker.8 $(BUILD)/man/backend.conf.5: $(BUILD)/penstock-worker
+$(BUILD)/man/penstock-task.8: $(BUILD)/penstock-task
 $(BUILD)/man/penstockctl.8: $(BUILD)/penstockctl
 $(BUILD)/man/%: deploy/man/%.in deploy/man/render VERSION
 	@mkdir -p $(@D)

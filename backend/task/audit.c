@@ -83,14 +83,22 @@ static enum task_result store(struct audit *a)
     return task_db(a->run, r, "the audit's result");
 }
 
+/* Amounts are text: many readers round a large number. */
+static json_t *amount(bool known, int64_t n)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%" PRId64, n);
+    return known ? json_string(text) : json_null();
+}
+
 static void print_json(const struct audit *a)
 {
     json_t *json =
-        json_pack("{s:s, s:s, s:I, s:o, s:o, s:I, s:s, s:O}", "network", a->run->network, "outcome",
-                  outcome_names[outcome_of(a)], "owed", (json_int_t)a->owed, "held",
-                  a->asked ? json_integer(a->held) : json_null(), "due",
-                  a->asked ? json_integer(a->due) : json_null(), "payouts", (json_int_t)a->payouts,
-                  "waiting", a->waiting, "differences", a->findings.list);
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:O}", "network", a->run->network, "outcome",
+                  outcome_names[outcome_of(a)], "owed", amount(true, a->owed), "held",
+                  amount(a->asked, a->held), "due", amount(a->asked, a->due), "payouts",
+                  (json_int_t)a->payouts, "waiting", a->waiting, "differences", a->findings.list);
 
     json_dumpf(json, stdout, JSON_COMPACT);
     putchar('\n');

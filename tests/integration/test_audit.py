@@ -62,7 +62,8 @@ def pool(env, db, tmp_path):
 
 
 def audit(pool, status=0):
-    return json.loads(pool.task("audit", "--json", status=status))
+    report = json.loads(pool.task("audit", "--json", status=status))
+    return report | {name: report[name] and int(report[name]) for name in ("owed", "held", "due")}
 
 
 def checks(report):

@@ -55,6 +55,7 @@ FILES = {
         "usr/sbin/penstock-task",
         "usr/sbin/penstock-worker",
         "usr/share/man/man5/backend.conf.5",
+        "usr/share/man/man8/penstock-task.8",
         "usr/share/man/man8/penstock-worker.8",
         "usr/share/man/man8/penstockctl.8",
     },
