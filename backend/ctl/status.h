@@ -33,11 +33,22 @@ struct network_status {
     double work_rate, share_rate, rejection_rate; /* per minute; below 0: not known yet */
 };
 
+#define STATUS_TASKS_MAX 16
+
+/* One line for each scheduled task that failed, waits, or did not run when it should have. */
+struct status_tasks {
+    bool known;
+    bool ever; /* any has run */
+    size_t n;
+    char line[STATUS_TASKS_MAX][256];
+};
+
 struct status {
     int64_t now_s, since_s;
     bool dead_known;
     uint64_t dead;        /* messages in the queue `dead` */
     char problem[2][320]; /* what could not be read, of database and broker; or "" */
+    struct status_tasks tasks;
     size_t n;
     struct network_status *network;
 };
@@ -59,6 +70,10 @@ void status_reader_free(struct status_reader **r);
  * does not grow with the number of shares: sums of finished minutes are read once a minute, only
  * the last few minutes every time. The result belongs to the reader. */
 const struct status *status_read(struct status_reader *r);
+
+/* --- status_tasks.c --- */
+
+enum db_result status_read_tasks(struct db *db, const struct status *s, struct status_tasks *ret);
 
 /* --- status_show.c --- */
 

@@ -179,8 +179,11 @@ static void read_database(struct status_reader *r)
 
     fresh.network = mem_zalloc(fresh.n * sizeof *fresh.network);
     enum db_result result = read_counts(r, &fresh);
+    if (result == DB_OK)
+        result = status_read_tasks(r->db, &r->current, &fresh.tasks);
     if (result == DB_OK) {
         copy_networks(&r->current, &fresh);
+        r->current.tasks = fresh.tasks;
         problem[0] = '\0';
     } else {
         snprintf(problem, sizeof r->current.problem[0], "database: %s", db_error(r->db));

@@ -242,6 +242,18 @@ static void format_time(int64_t s, char out[32])
     strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
+static void put_tasks(struct page *p, const struct status_tasks *t)
+{
+    put_label(p, 2, "Tasks in trouble");
+    if (t->known && !t->ever)
+        put(p, YELLOW, "%*s", NUMBER_WIDTH, "none has run");
+    else
+        put_number(p, RED, t->known, t->n);
+    put(p, PLAIN, "\n");
+    for (size_t i = 0; i < t->n; i++)
+        put(p, RED, "    %s\n", t->line[i]);
+}
+
 bool status_paint(const struct status *s, const struct status_look *look, struct buf *out)
 {
     struct page p = {.s = s, .look = look, .out = out, .ok = true};
@@ -263,6 +275,7 @@ bool status_paint(const struct status *s, const struct status_look *look, struct
     put_label(&p, 2, "Dead letters");
     put_number(&p, RED, s->dead_known, s->dead);
     put(&p, PLAIN, "\n");
+    put_tasks(&p, &s->tasks);
     for (int i = 0; i < 2; i++)
         if (s->problem[i][0] != '\0')
             put(&p, RED, "  %s\n", s->problem[i]);
@@ -322,14 +335,17 @@ static json_t *network_json(const struct network_status *n)
 
 json_t *status_json(const struct status *s)
 {
-    json_t *networks = json_array(), *problems = json_array();
+    json_t *networks = json_array(), *problems = json_array(), *tasks = json_array();
 
     for (size_t i = 0; i < s->n; i++)
         json_array_append_new(networks, network_json(&s->network[i]));
     for (int i = 0; i < 2; i++)
         if (s->problem[i][0] != '\0')
             json_array_append_new(problems, json_string(s->problem[i]));
-    return json_pack("{s:I, s:I, s:o, s:o, s:o}", "now", (json_int_t)s->now_s, "since",
+    for (size_t i = 0; i < s->tasks.n; i++)
+        json_array_append_new(tasks, json_string(s->tasks.line[i]));
+    return json_pack("{s:I, s:I, s:o, s:o, s:b, s:o, s:o}", "now", (json_int_t)s->now_s, "since",
                      (json_int_t)s->since_s, "networks", networks, "dead",
-                     number_json(s->dead_known, s->dead), "problems", problems);
+                     number_json(s->dead_known, s->dead), "tasks_ran", s->tasks.ever, "tasks",
+                     tasks, "problems", problems);
 }

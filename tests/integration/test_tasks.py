@@ -3,6 +3,7 @@ small tasks: roll-stats, rate-miners, clean-up."""
 
 import concurrent.futures
 import datetime
+import json
 import os
 import pathlib
 import re
@@ -211,6 +212,33 @@ def test_runs_that_share_no_lock(pool):
     assert pool.query("SELECT COUNT(*), COUNT(DISTINCT height) FROM block WHERE network = %s",
                       pool.network) == ((30, 30),)
     assert pool.balances() == {"unshared": 300, "immature": -300}
+
+
+# --- what the operator sees ---
+
+
+def test_status_names_tasks_in_trouble(pool):
+    def trouble():
+        return [line for line in json.loads(pool.ctl("status", "--json"))["tasks"] if pool.network in line]
+
+    def last(task, outcome, minutes):
+        pool.query("INSERT INTO task_run (task, network, host, started_at, ended_at, outcome, detail) VALUES"
+                   " (%s, %s, 'h', UTC_TIMESTAMP(6) - INTERVAL %s MINUTE, UTC_TIMESTAMP(6), %s, 'because')",
+                   task, pool.network, minutes, outcome)
+
+    for task in ("find-blocks", "pay", "audit"):
+        last(task, "done", 2)
+    assert trouble() == []
+    last("audit", "failed", 3)
+    last("find-blocks", "waiting", 0)
+    last("pay", "running", 400)
+    last("roll-stats", "done", 60)
+    assert trouble() == [
+        f"find-blocks {pool.network} had to wait 0 min ago: because",
+        f"pay {pool.network} was killed 400 min ago, or still runs",
+        f"audit {pool.network} failed 3 min ago: because",
+        f"roll-stats {pool.network} has not run for 60 min"]
+    assert "Tasks in trouble" in pool.ctl("status")
 
 
 # --- statistics ---

@@ -60,11 +60,15 @@ static void test_plain_picture(void **state)
                                    "    of them large                     3            ?\n"
                                    "\n"
                                    "  Dead letters                        ?\n"
+                                   "  Tasks in trouble                    1\n"
+                                   "    pay litecoin failed\n"
                                    "  broker: away\n";
     struct status s = example();
 
     (void)state;
     strcpy(s.problem[1], "broker: away");
+    s.tasks =
+        (struct status_tasks){.known = true, .ever = true, .n = 1, .line = {"pay litecoin failed"}};
     char *picture = paint(&s, false, false, 80);
     assert_string_equal(picture, expected);
     free(picture);
@@ -130,6 +134,8 @@ static void test_json(void **state)
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(first, "reasons"), "UnknownWork")), 5);
     assert_true(json_is_null(json_object_get(json, "dead")));
+    assert_true(json_is_false(json_object_get(json, "tasks_ran")));
+    assert_int_equal(json_array_size(json_object_get(json, "tasks")), 0);
     json_decref(json);
 }
 
