@@ -219,7 +219,7 @@ def test_runs_that_share_no_lock(pool):
 
 def test_status_names_tasks_in_trouble(pool):
     def trouble():
-        return [line for line in json.loads(pool.ctl("status", "--json"))["tasks"] if pool.network in line]
+        return [line for line in json.loads(pool.run("penstockctl", "status", "--json").stdout)["tasks"] if pool.network in line]
 
     def last(task, outcome, minutes):
         pool.query("INSERT INTO task_run (task, network, host, started_at, ended_at, outcome, detail) VALUES"
@@ -238,7 +238,7 @@ def test_status_names_tasks_in_trouble(pool):
         f"pay {pool.network} was killed 400 min ago, or still runs",
         f"audit {pool.network} failed 3 min ago: because",
         f"roll-stats {pool.network} has not run for 60 min"]
-    assert "Tasks in trouble" in pool.ctl("status")
+    assert "Tasks in trouble" in pool.run("penstockctl", "status").stdout
 
 
 # --- statistics ---
