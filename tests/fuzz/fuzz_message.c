@@ -27,7 +27,8 @@ static unsigned depth_of(json_t *json)
 /* The scan before the parser knows the depth exactly. */
 static void check_bound(const char *text, size_t size)
 {
-    json_t *json = json_loadb(text, size, JSON_DECODE_ANY, NULL);
+    /* of two members of one name it would keep one, and so perhaps not the deepest value */
+    json_t *json = json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
 
     if (json) {
         const unsigned depth = depth_of(json);
