@@ -10,7 +10,9 @@ import pytest
 import victim  # noqa: F401  # which adds the folder tests/chaos
 
 import points
+from biblepay import Wallet
 from paying import COIN, Nodes, Payments, fault_program, wait  # noqa: F401
+from test_pay_biblepay import Biblepay, address, received, sent
 
 KINDS = ("die", "timeout", "error", "twice")
 ONCE = {"pay_biblepay.send"}  # which common/rpc never sends twice
@@ -19,9 +21,9 @@ SAMPLE = 8
 # wallets, conflicts, cancelled payouts.
 SENDING = re.compile(r"pay_biblepay\..*|payout\.(mark_found|begin_attempt|note_search|set_fee|fee|received"
                      r"|address|note_answer)|pay\.attempt")
-BUILDING = re.compile(r"pay_bitcoin\..*|payout\.mark_sent|pay\.(un|re)lock")
+BUILDING = re.compile(r"pay_bitcoin\..*|payout\.(mark_sent|coins|sweeping|books)")
 RARE = re.compile(r"pay_bitcoin\.(mine_old|sign_old|spent)|freeze\.set"
-                  r"|payout\.((un)?mark_conflicted|cancel\w*|correct_balance|note_answer)")
+                  r"|payout\.((un)?mark_conflicted|cancel\w*|correct_balance)")
 OURS = re.compile(r"(pay|payout|pay_bitcoin|pay_biblepay|posting|freeze)\..*")
 
 
@@ -41,7 +43,7 @@ def nodes(tmp_path_factory):
     made = Nodes(tmp_path_factory.mktemp("nodes"))
     made.pool.rpc("createwallet", "crypt", False, False, "open sesame", False, None, True)
     for _ in range(3):
-        made.own("sendtoaddress", made.own("getnewaddress", wallet="crypt"), 100)
+        made.own("sendtoaddress", made.own("getnewaddress", wallet="crypt"), 600)
     made.mine(1)
     yield made
     made.stop()
@@ -55,6 +57,7 @@ def pay(env, db, nodes, tmp_path):
     secret.write_text("open sesame\n")
 
     def new():
+        nodes.own("walletlock", wallet="crypt")  # which a fault may have kept from being done
         made = Payments(env, db, tmp_path, nodes.wallet("crypt"), label="w-faults",
                         wallet_settings=f"passphrase_file = {secret}", payout_confirmations=1,
                         sweep_address=nodes.address, hot_wallet_max=10**15)
@@ -107,12 +110,68 @@ def survive(pay, nodes, program, point, kind, passing=1):
     return struck
 
 
+# --- the same with a wallet that only sends ---
+
+
+@pytest.fixture
+def biblepay(env, db, tmp_path):
+    """pay, owed and wallet of a network whose stand-in wallet is encrypted."""
+    secret = tmp_path / "passphrase"
+    secret.touch(mode=0o600)
+    secret.write_text("open sesame\n")
+    wallets = []
+
+    def new():
+        wallets.append(Wallet(env, tmp_path, f"wallet-{len(wallets)}"))
+        wallets[-1].control(passphrase="open sesame")
+        pay = Biblepay(env, db, tmp_path, (wallets[-1].url, "pool", wallets[-1].password_file),
+                       wallet_settings=f"passphrase_file = {secret}", payout_confirmations=1)
+        return pay, {pay.owed(COIN + i, address(i)): COIN + i for i in range(2)}, wallets[-1]
+
+    yield new
+    for wallet in wallets:
+        wallet.stop()
+
+
+def survive_sending(new, program, point, kind, passing=1):
+    pay, owed, wallet = new()
+    struck = False
+    if point == "payout.note_search":
+        wallet.control(mode="before", method="sendtoaddress", times=1)
+    if point in ("pay_biblepay.search", "payout.note_answer"):
+        wallet.control(mode="down", method="sendtoaddress", times=1)
+    for _ in range(3):  # to be sent, to be searched for, to be confirmed
+        struck = struck or fail_once(pay, owed, program, point, kind, passing)
+        wait(lambda: pay.run(expect=None) == 0 and "intent" not in pay.statuses())
+        wallet.control(new_blocks=1)
+    wait(lambda: pay.run(expect=None) == 0 and set(pay.statuses()) == {"confirmed"})
+    assert pay.frozen() is None
+    pay.check_paid(received(wallet), owed)
+    assert len(sent(wallet)) == 2
+    return struck
+
+
+# --- some in every run, all of them in the long one ---
+
+
+def must_strike(point, kind, passing=1):
+    return kind == "die" and passing == 1 and point != "payout.note_search"
+
+
 def test_a_sample_of_faults(pay, nodes, fault_program, seed):  # noqa: F811
     rng = random.Random(seed)
     for point, kind in rng.sample(cases(SENDING), SAMPLE):
         print(f"{point}:{kind}", flush=True)
         struck = survive(pay, nodes, fault_program, point, kind)
-        assert struck or kind != "die", f"{point} is not reached"
+        assert struck or not must_strike(point, kind), f"{point} is not reached"
+
+
+def test_a_sample_of_faults_while_sending(biblepay, fault_program, seed):  # noqa: F811
+    rng = random.Random(seed)
+    for point, kind in rng.sample(cases(BUILDING), SAMPLE):
+        print(f"{point}:{kind}", flush=True)
+        struck = survive_sending(biblepay, fault_program, point, kind)
+        assert struck or not must_strike(point, kind), f"{point} is not reached"
 
 
 @pytest.mark.long
@@ -120,4 +179,12 @@ def test_a_sample_of_faults(pay, nodes, fault_program, seed):  # noqa: F811
 @pytest.mark.parametrize("point, kind", cases(SENDING))
 def test_fault(pay, nodes, fault_program, point, kind, passing):  # noqa: F811
     struck = survive(pay, nodes, fault_program, point, kind, passing)
-    assert struck or kind != "die" or passing > 1, f"{point} is not reached"
+    assert struck or not must_strike(point, kind, passing), f"{point} is not reached"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("passing", [1, 2])
+@pytest.mark.parametrize("point, kind", cases(BUILDING))
+def test_fault_while_sending(biblepay, fault_program, point, kind, passing):  # noqa: F811
+    struck = survive_sending(biblepay, fault_program, point, kind, passing)
+    assert struck or not must_strike(point, kind, passing), f"{point} is not reached"

@@ -5,17 +5,18 @@
  *
  * POST /control (same authentication) with a JSON object changes what it does, and answers with its
  * state and counters, as GET /control does:
- *   mode         ok, down, slow, warmup, half, types, http500, garbage, twice; the next two apply
- *   method         only to requests with a call of this name, such as "exec biblehash"; "": to all
- *   delay_ms       of mode slow
- *   wrong_hash   true: biblehash answers another hash
- *   cpid         good, absent, invalid, illegal
- *   height       the chain's new tip; lower: the rest is another chain from there
- *   new_blocks   so many more
- *   tip_time     of the tip
- *   subsidy (whole coins; -1: not told), recipient, minerguid   of the blocks to come
+ *   mode         ok, down, slow, warmup, half, types, http500, garbage, twice; before: gone before
+ * it does anything; late: gone, and does it delay_ms later (when next asked anything); double: does
+ * it twice; failed: does it, and answers with error -4. The next three apply method         only to
+ * requests with a call of this name, such as "exec biblehash"; "": to all delay_ms       of modes
+ * slow and late times          so often, then mode is ok again; 0: for ever wrong_hash   true:
+ * biblehash answers another hash cpid         good, absent, invalid, illegal height       the
+ * chain's new tip; lower: the rest is another chain from there new_blocks   so many more tip_time
+ * of the tip subsidy (whole coins; -1: not told), recipient, minerguid   of the blocks to come
  *   peers, headers_ahead
+ *   balance, fee (base units), passphrase ("": not encrypted), conflict TXID, forget TXID
  */
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "tests/tools/lib/biblepay_sim.h"
@@ -28,16 +29,33 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum mode { OK, DOWN, SLOW, WARMUP, HALF, TYPES, HTTP500, GARBAGE, TWICE };
+enum mode {
+    OK,
+    DOWN,
+    SLOW,
+    WARMUP,
+    HALF,
+    TYPES,
+    HTTP500,
+    GARBAGE,
+    TWICE,
+    BEFORE,
+    LATE,
+    DOUBLE,
+    FAILED
+};
 static const char *const mode_names[] = {"ok",    "down",    "slow",    "warmup", "half",
-                                         "types", "http500", "garbage", "twice",  NULL};
+                                         "types", "http500", "garbage", "twice",  "before",
+                                         "late",  "double",  "failed",  NULL};
 static const char *const cpid_names[] = {"good", "absent", "invalid", "illegal", NULL};
 
 struct wallet {
     struct sim sim;
     char *authorization; /* the header's value */
-    int64_t mode, cpid, delay_ms, requests;
+    int64_t mode, cpid, delay_ms, times, requests;
     char method[64];
+    json_t *late; /* calls that are to be done at LATE_MS */
+    int64_t late_ms;
 };
 
 static volatile sig_atomic_t stop;
@@ -77,6 +95,22 @@ static void take_number(const json_t *order, const char *name, int64_t *ret)
         *ret = json_integer_value(x);
 }
 
+/* Of sim_money. False for a transaction that is not there. */
+static bool obey_money(struct sim_money *m, const json_t *order)
+{
+    const char *conflict = json_string_value(json_object_get(order, "conflict"));
+    const char *forget = json_string_value(json_object_get(order, "forget"));
+    const char *passphrase = json_string_value(json_object_get(order, "passphrase"));
+
+    take_number(order, "balance", &m->balance);
+    take_number(order, "fee", &m->fee);
+    take_text(order, "passphrase", m->passphrase, sizeof(m->passphrase));
+    if (passphrase != NULL)
+        m->encrypted = *passphrase != '\0';
+    return (conflict == NULL || sim_money_conflict(m, conflict)) &&
+           (forget == NULL || sim_money_forget(m, forget));
+}
+
 static bool obey(struct wallet *w, const json_t *order)
 {
     const json_t *method = json_object_get(order, "method");
@@ -84,7 +118,8 @@ static bool obey(struct wallet *w, const json_t *order)
     int64_t height = (int64_t)w->sim.blocks - 1, more = 0, time = -1;
 
     if (!choose(json_object_get(order, "mode"), mode_names, &w->mode) ||
-        !choose(json_object_get(order, "cpid"), cpid_names, &w->cpid))
+        !choose(json_object_get(order, "cpid"), cpid_names, &w->cpid) ||
+        !obey_money(&w->sim.money, order))
         return false;
     if (json_is_string(method))
         snprintf(w->method, sizeof(w->method), "%s", json_string_value(method));
@@ -92,6 +127,7 @@ static bool obey(struct wallet *w, const json_t *order)
         w->sim.wrong_hash = json_is_true(wrong);
     w->sim.cpid = (enum sim_cpid)w->cpid;
     take_number(order, "delay_ms", &w->delay_ms);
+    take_number(order, "times", &w->times);
     take_number(order, "peers", &w->sim.peers);
     take_number(order, "headers_ahead", &w->sim.headers_ahead);
     take_number(order, "height", &height);
@@ -107,12 +143,30 @@ static bool obey(struct wallet *w, const json_t *order)
     return true;
 }
 
+/* "@12.50000000" becomes 12.50000000, which jansson's numbers could not hold. */
+static void bare_amounts(char *text)
+{
+    char *out = text;
+
+    while (*text != '\0') {
+        if (text[0] != '"' || text[1] != '@') {
+            *out++ = *text++;
+            continue;
+        }
+        for (text += 2; *text != '"'; text++)
+            *out++ = *text;
+        text++;
+    }
+    *out = '\0';
+}
+
 static void put_json(struct standin_reply *r, json_t *x)
 {
     char *text = json_dumps(x, JSON_COMPACT);
 
     if (text == NULL)
         abort();
+    bare_amounts(text);
     buf_add(&r->body, text, strlen(text));
     free(text);
     json_decref(x);
@@ -177,8 +231,16 @@ static json_t *perform(struct wallet *w, const json_t *call, bool spoilt)
         return error_reply(id, -28, "Loading block index...");
     result =
         sim_call(&w->sim, method ? method : "", json_object_get(call, "params"), &code, &message);
+    if (result != NULL && spoilt && w->mode == DOUBLE) {
+        json_decref(result);
+        result = sim_call(&w->sim, method, json_object_get(call, "params"), &code, &message);
+    }
     if (result == NULL)
         return error_reply(id, code, message);
+    if (spoilt && w->mode == FAILED) {
+        json_decref(result);
+        return error_reply(id, -4, "Error: The transaction was rejected!");
+    }
     if (spoilt && w->mode == TYPES)
         result = other_types(result);
     return json_pack("{s:o,s:n,s:O?}", "result", result, "error", "id", id);
@@ -221,12 +283,36 @@ static void answer_calls(struct wallet *w, const json_t *root, bool spoilt, stru
     put_json(r, reply);
 }
 
+static void do_late(struct wallet *w)
+{
+    struct standin_reply nobody = {.body = BUF_INIT(STANDIN_MAX_REQUEST)};
+
+    if (w->late == NULL || clock_mono_ms() < w->late_ms)
+        return;
+    answer_calls(w, w->late, false, &nobody);
+    buf_free(&nobody.body);
+    json_decref(w->late);
+    w->late = NULL;
+}
+
+/* What becomes of the connection. */
+static void spoil_transport(struct wallet *w, struct standin_reply *r)
+{
+    r->drop = w->mode == DOWN || w->mode == BEFORE || w->mode == LATE;
+    r->half = w->mode == HALF;
+    r->twice = w->mode == TWICE;
+    r->delay_ms = w->mode == SLOW ? w->delay_ms : 0;
+    if (w->times > 0 && --w->times == 0)
+        w->mode = OK;
+}
+
 static void answer_rpc(struct wallet *w, const struct standin_request *q, struct standin_reply *r)
 {
     json_t *root = json_loadb(q->body, q->body_len, 0, NULL);
     bool spoilt = is_spoilt(w, root);
 
     w->requests++;
+    do_late(w);
     if (spoilt && (w->mode == HTTP500 || w->mode == GARBAGE)) {
         r->status = w->mode == HTTP500 ? 500 : 200;
         r->type = "text/html";
@@ -234,13 +320,14 @@ static void answer_rpc(struct wallet *w, const struct standin_request *q, struct
     } else if (!json_is_object(root) && !json_is_array(root)) {
         r->status = 500;
         put_json(r, error_reply(NULL, -32700, "Parse error"));
-    } else {
+    } else if (spoilt && w->mode == LATE) {
+        w->late = json_incref(root);
+        w->late_ms = clock_mono_ms() + w->delay_ms;
+    } else if (!spoilt || w->mode != BEFORE) {
         answer_calls(w, root, spoilt, r);
     }
-    r->drop = spoilt && w->mode == DOWN;
-    r->half = spoilt && w->mode == HALF;
-    r->twice = spoilt && w->mode == TWICE;
-    r->delay_ms = spoilt && w->mode == SLOW ? w->delay_ms : 0;
+    if (spoilt)
+        spoil_transport(w, r);
     json_decref(root);
 }
 

@@ -44,8 +44,8 @@ void sim_init(struct sim *s, int64_t height, uint8_t address_version)
     *s = (struct sim){.address_version = address_version,
                       .peers = 8,
                       .next.subsidy = 5492,
-                      .sent = json_array(),
                       .calls = json_object()};
+    sim_money_init(&s->money, address_version);
     for (int64_t i = 0; i < height; i++)
         add_block(s, START_TIME + i * SPACING_S);
     add_block(s, now_s());
@@ -54,7 +54,7 @@ void sim_init(struct sim *s, int64_t height, uint8_t address_version)
 void sim_free(struct sim *s)
 {
     free(s->block);
-    json_decref(s->sent);
+    sim_money_free(&s->money);
     json_decref(s->calls);
 }
 
@@ -286,42 +286,6 @@ static json_t *getconnectioncount(struct answer *a)
     return json_integer(a->sim->peers);
 }
 
-static json_t *getwalletinfo(struct answer *a)
-{
-    (void)a;
-    return json_pack("{s:i,s:i}", "balance", 100000, "immature_balance", 5492);
-}
-
-static json_t *sendtoaddress(struct answer *a)
-{
-    json_t *sent = a->sim->sent;
-    uint64_t seed[2] = {json_array_size(sent), UINT64_MAX};
-    json_t *amount = json_array_get(a->params, 1);
-    struct u256 txid;
-    uint8_t hash[32];
-    char hex[65];
-
-    sha256d(seed, sizeof(seed), hash);
-    u256_reverse(hash, &txid);
-    u256_to_hex(&txid, hex);
-    json_array_append_new(sent, json_pack("{s:s,s:s,s:O?,s:s,s:s,s:i}", "category", "send",
-                                          "address", text_at(a, 0), "amount", amount, "comment",
-                                          text_at(a, 2), "txid", hex, "confirmations", 0));
-    return json_string(hex);
-}
-
-/* The latest COUNT, as `listtransactions account count` gives them. */
-static json_t *listtransactions(struct answer *a)
-{
-    size_t n = json_array_size(a->sim->sent);
-    json_t *count = json_array_get(a->params, 1), *list = json_array();
-    size_t most = json_is_integer(count) ? (size_t)json_integer_value(count) : 10;
-
-    for (size_t i = n > most ? n - most : 0; i < n; i++)
-        json_array_append(list, json_array_get(a->sim->sent, i));
-    return list;
-}
-
 static json_t *exec(struct answer *a);
 
 static const struct method {
@@ -339,9 +303,6 @@ static const struct method {
     {"getbestblockhash", NULL, getbestblockhash},
     {"getblockchaininfo", NULL, getblockchaininfo},
     {"getconnectioncount", NULL, getconnectioncount},
-    {"getwalletinfo", NULL, getwalletinfo},
-    {"sendtoaddress", NULL, sendtoaddress},
-    {"listtransactions", NULL, listtransactions},
 };
 
 static json_t *exec(struct answer *a)
@@ -349,12 +310,12 @@ static json_t *exec(struct answer *a)
     return fail(a, MISC, "Command not found");
 }
 
-static void count_call(struct sim *s, const struct method *m)
+static void count_call(struct sim *s, const char *name, const char *first)
 {
     char key[64];
     json_t *n;
 
-    snprintf(key, sizeof(key), "%s%s%s", m->name, m->first ? " " : "", m->first ? m->first : "");
+    snprintf(key, sizeof(key), "%s%s%s", name, first ? " " : "", first ? first : "");
     n = json_object_get(s->calls, key);
     json_object_set_new(s->calls, key, json_integer(json_integer_value(n) + 1));
 }
@@ -366,6 +327,11 @@ json_t *sim_call(struct sim *s, const char *method, const json_t *params, int *r
     json_t *reply = NULL;
     size_t i, n = sizeof(methods) / sizeof(methods[0]);
 
+    if (sim_money_knows(method)) {
+        count_call(s, method, NULL);
+        return sim_money_call(&s->money, (int64_t)s->blocks - 1, method, params, ret_code,
+                              ret_message);
+    }
     for (i = 0; i < n; i++)
         if (strcmp(methods[i].name, method) == 0 &&
             (methods[i].first == NULL || strcmp(methods[i].first, text_at(&a, 0)) == 0))
@@ -373,7 +339,7 @@ json_t *sim_call(struct sim *s, const char *method, const json_t *params, int *r
     if (i == n) {
         fail(&a, NO_METHOD, "Method not found");
     } else {
-        count_call(s, &methods[i]);
+        count_call(s, methods[i].name, methods[i].first);
         reply = methods[i].answer(&a);
     }
     *ret_code = a.code;

@@ -10,6 +10,7 @@
 #define PENSTOCK_TESTS_TOOLS_BIBLEPAY_SIM_H
 
 #include "common/coin/u256.h"
+#include "tests/tools/lib/biblepay_money.h"
 
 #include <jansson.h>
 
@@ -31,8 +32,8 @@ struct sim {
     struct sim_block next; /* what further blocks pay, and to whom */
     enum sim_cpid cpid;
     bool wrong_hash; /* biblehash answers another one */
-    json_t *sent;    /* what sendtoaddress paid */
-    json_t *calls;   /* how often each method was called; exec by its first parameter as well */
+    struct sim_money money;
+    json_t *calls; /* how often each method was called; exec by its first parameter as well */
 };
 
 void sim_init(struct sim *s, int64_t height, uint8_t address_version);
