@@ -10,6 +10,7 @@
 
 #include "common/base/watchdog.h"
 #include "common/broker/broker.h"
+#include "common/broker/post.h"
 
 #include <amqp.h>
 #include <sys/queue.h>
@@ -18,8 +19,9 @@
 #define BROKER_CHANNEL       1    /* publishing, confirms, consuming */
 #define BROKER_PROBE_CHANNEL 2    /* questions whose refusal must not end channel 1 */
 #define BROKER_SLACK_MS      1000 /* how late a read may end because it had to send a heartbeat */
-#define BROKER_READY_BYTES   (1u << 20) /* beyond it, deliveries are left to the network's buffers \
-                                         */
+#define BROKER_READY_BYTES                                                                         \
+    (1u << 20) /* beyond it, deliveries are left to the network's buffers                          \
+                */
 
 /* A delivery between its last frame and broker_receive(). */
 struct ready {
@@ -65,6 +67,7 @@ struct broker {
     struct content content;
 
     struct window *window; /* the one being sent or waited for, else NULL */
+    struct posts *posts;   /* post.c: of a program that does not wait, else NULL */
 
     char **queues;
     size_t n_queues;
@@ -114,8 +117,16 @@ enum broker_result broker_drain(struct broker *b);
 enum broker_result broker_code_result(int code);
 
 /* publish.c */
+#define BROKER_BLOCKED_GRACE_MS 250 /* for confirms of messages that came before the alarm */
+/* An error means that the end of the message was not handed to the kernel, so the broker cannot
+ * have taken it; the connection is dropped then. */
+enum broker_result broker_send(struct broker *b, const struct broker_message *m, int64_t deadline);
 void broker_confirmed(struct broker *b, uint64_t tag, bool multiple, enum broker_result result);
 void broker_returned(struct broker *b, amqp_bytes_t message_id);
+
+/* post.c */
+void posts_confirmed(struct posts *p, uint64_t tag, bool multiple, enum broker_result result);
+void posts_returned(struct posts *p, amqp_bytes_t message_id);
 
 /* properties.c */
 char *broker_bytes_dup(amqp_bytes_t bytes);

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHORTSTR_MAX     255 /* AMQP's bound for names; the library would truncate the length byte */
-#define BLOCKED_GRACE_MS 250 /* for confirms of messages that came before the alarm */
+#define SHORTSTR_MAX 255 /* AMQP's bound for names; the library would truncate the length byte */
 
 static void settle(struct window *w, size_t i, enum broker_result result)
 {
@@ -24,6 +23,8 @@ void broker_confirmed(struct broker *b, uint64_t tag, bool multiple, enum broker
 {
     struct window *w = b->window;
 
+    if (b->posts)
+        posts_confirmed(b->posts, tag, multiple, result);
     if (!w || tag < w->first_tag || tag - w->first_tag >= w->sent)
         return; /* of a message that nobody waits for any more */
     size_t last = (size_t)(tag - w->first_tag);
@@ -37,6 +38,8 @@ void broker_returned(struct broker *b, amqp_bytes_t message_id)
 {
     struct window *w = b->window;
 
+    if (b->posts)
+        posts_returned(b->posts, message_id);
     if (!w)
         return;
     for (size_t i = w->lowest; i < w->sent; i++) {
@@ -56,10 +59,7 @@ static amqp_bytes_t shortstr(const char *s)
     return amqp_cstring_bytes(s);
 }
 
-/* An error means that the end of the message was not handed to the kernel, so the broker cannot
- * have taken it. */
-static enum broker_result send_one(struct broker *b, const struct broker_message *m,
-                                   int64_t deadline)
+enum broker_result broker_send(struct broker *b, const struct broker_message *m, int64_t deadline)
 {
     amqp_basic_properties_t p = {
         ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
@@ -87,7 +87,7 @@ static enum broker_result send_all(struct broker *b, struct window *w, int64_t d
     while (w->sent < w->n && r == BROKER_OK) {
         if (b->blocked)
             return BROKER_UNAVAILABLE;
-        r = send_one(b, &w->message[w->sent], deadline);
+        r = broker_send(b, &w->message[w->sent], deadline);
         if (r != BROKER_OK)
             return r;
         w->results[w->sent++] = BROKER_UNCERTAIN;
@@ -125,7 +125,7 @@ static enum broker_result await_confirms(struct broker *b, const struct window *
     enum broker_result r = BROKER_OK;
 
     while (w->settled < w->sent && r == BROKER_OK) {
-        int64_t grace = clock_mono_ms() + BLOCKED_GRACE_MS;
+        int64_t grace = clock_mono_ms() + BROKER_BLOCKED_GRACE_MS;
 
         if (b->blocked && grace < deadline)
             deadline = grace;

@@ -60,7 +60,7 @@ static bool publish(struct service *s, const struct solution_message *m, const c
     if (!service_begin_broker(s))
         return false;
     int64_t start = clock_mono_us();
-    bool confirmed = service_settle_broker(s, broker_publish(s->broker, &message), len);
+    bool confirmed = service_settle_broker(s, service_publish(s, &message), len);
     if (confirmed)
         counters_observe(s->counters, HISTOGRAM_CONFIRM, clock_mono_us() - start);
     return confirmed;

@@ -33,6 +33,14 @@ static const struct conf_setting own_settings[] = {
      .max = SOLUTION_MAX_BODY,
      .deflt = "9437184",
      .text = "Longest request body; Apache's LimitRequestBody should say the same."},
+    {.name = "publisher_socket",
+     .type = CONF_PATH,
+     .offset = offsetof(struct frontend_own_conf, publisher_socket),
+     .max = 107,
+     .deflt = "",
+     .example = "/run/penstock/publisher.socket",
+     .text = "Where penstock-publisher of this machine listens, which publishes for all frontend "
+             "processes; none, or while it is away: each publishes by itself."},
     {.name = "trusted_proxies",
      .type = CONF_WORDS,
      .offset = offsetof(struct frontend_own_conf, trusted_proxies),
@@ -252,6 +260,14 @@ static char *check(const void *p)
     }
     return NULL;
 }
+
+const struct conf_schema publisher_schema = {
+    .program = "penstock-publisher",
+    .text = "Publishes to the broker for all frontend processes of this machine.",
+    .size = sizeof(struct frontend_conf),
+    .sections = sections,
+    .check = check,
+};
 
 const struct conf_schema frontend_schema = {
     .program = "penstock-frontend",

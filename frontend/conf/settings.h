@@ -11,6 +11,7 @@ struct frontend_own_conf {
     char *health_file;
     int64_t probe_interval_ms;
     int64_t body_max_bytes;
+    char *publisher_socket; /* "" = none */
     struct conf_words trusted_proxies;
     struct conf_words metrics_from;
 };
@@ -43,5 +44,6 @@ struct frontend_conf {
 };
 
 extern const struct conf_schema frontend_schema;
+extern const struct conf_schema publisher_schema; /* of the same file */
 
 #endif

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #define HEALTH_MAGIC   UINT64_C(0x50534b4845414c54) /* "PSKHEALT" */
-#define HEALTH_VERSION 3
+#define HEALTH_VERSION 4
 #define HEALTH_SIZE    4096
 
 /* next_probe_ms is the whole state; away_since_ms is for the log only. */

@@ -18,7 +18,7 @@
 /* A process that was let through and never reported back is given up after this time. */
 #define HEALTH_LEASE_MS 2000
 
-enum health_server { HEALTH_DATABASE, HEALTH_BROKER, HEALTH_SERVERS };
+enum health_server { HEALTH_DATABASE, HEALTH_BROKER, HEALTH_PUBLISHER, HEALTH_SERVERS };
 
 struct health;
 

@@ -14,6 +14,9 @@
 /* Beyond this size a confirm that is late is the message's fault, not the broker's. */
 #define LARGE_MESSAGE (256u * 1024)
 
+/* What a publisher that was away may take to say that it is there again. */
+#define PING_MS 100
+
 static void open_network(const struct frontend_network *conf, struct network *ret)
 {
     char *wrong = network_rules(&conf->base, &ret->rules);
@@ -64,6 +67,8 @@ struct service *service_open(const struct frontend_conf *conf, char *err, size_t
         s->db = db_open(&conf->database, err, err_size);
     if (s->db)
         s->broker = broker_open(&conf->broker, "penstock-frontend", err, err_size);
+    if (*conf->frontend.publisher_socket)
+        s->handover = handover_new(conf->frontend.publisher_socket);
     if (!s->broker)
         service_close(&s);
     return s;
@@ -73,6 +78,7 @@ void service_close(struct service **s)
 {
     if (!*s)
         return;
+    handover_free(&(*s)->handover);
     if ((*s)->broker)
         broker_close(&(*s)->broker);
     if ((*s)->db)
@@ -114,6 +120,7 @@ void service_count(struct service *s, const char *name)
 static const char *const server_names[HEALTH_SERVERS] = {
     [HEALTH_DATABASE] = "database",
     [HEALTH_BROKER] = "broker",
+    [HEALTH_PUBLISHER] = "publisher",
 };
 
 /* One line per change of state, from whichever process saw it first. */
@@ -220,4 +227,26 @@ bool service_settle_broker(struct service *s, enum broker_result r, size_t size)
     if (!away)
         complain(s, HEALTH_BROKER, broker_result_name(r), broker_error(s->broker));
     return false;
+}
+
+/* A publisher that is away delays nobody: one process at a time asks whether it is back, and all
+ * others do not even that. False: its word is not to be had. */
+static bool hand_over(struct service *s, const struct broker_message *m, enum broker_result *ret)
+{
+    if (!s->handover || m->len > HANDOVER_MAX_BODY)
+        return false;
+    enum health_gate gate = health_ask(s->health, HEALTH_PUBLISHER, clock_mono_ms());
+    if (gate == HEALTH_AWAY)
+        return false;
+    bool there = (gate != HEALTH_PROBE || handover_ping(s->handover, PING_MS)) &&
+                 handover_publish(s->handover, m, s->conf->broker.confirm_timeout_ms, ret);
+    report(s, HEALTH_PUBLISHER, there, handover_error(s->handover));
+    return there;
+}
+
+enum broker_result service_publish(struct service *s, const struct broker_message *m)
+{
+    enum broker_result r;
+
+    return hand_over(s, m, &r) ? r : broker_publish(s->broker, m);
 }

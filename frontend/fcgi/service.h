@@ -15,6 +15,7 @@
 #include "frontend/health/counters.h"
 #include "frontend/limit/bans.h"
 #include "frontend/limit/limits.h"
+#include "frontend/publish/handover.h"
 
 /* A network as its settings describe it. */
 struct network {
@@ -39,6 +40,7 @@ struct service {
     struct db *db;
     struct ids *ids; /* of miners and workers, remembered (frontend/action/ids.h) */
     struct broker *broker;
+    struct handover *handover;  /* NULL: no publisher on this machine */
     struct counters *counters;  /* NULL: none */
     struct ipnet *metrics_from; /* as many as conf->frontend.metrics_from */
     struct refusals refusals;
@@ -67,6 +69,10 @@ bool service_settle_db(struct service *s, enum db_result r);
  * broker, and must not make it look away to everyone. */
 bool service_begin_broker(struct service *s);
 bool service_settle_broker(struct service *s, enum broker_result r, size_t size);
+
+/* Publishes M, between those two: by this machine's publisher, or where there is none as
+ * broker_publish() does. The result is the same. */
+enum broker_result service_publish(struct service *s, const struct broker_message *m);
 
 /* The bans as they were at most ban_refresh_s ago, or at the database's last good answer. NULL:
  * none.
