@@ -49,20 +49,22 @@ def https(env):
 
 @pytest.fixture
 def queued(env, amqp, ctl):
-    """Stops the workers; queued() returns the messages of a network's queue and removes them."""
+    """Stops the workers; queued() returns the messages of a network's queues and removes them."""
     for name in ("worker-1", "worker-2"):
         ctl("stop", name)
     channel = amqp("admin").channel()
-    for network in env["PENSTOCK_NETWORKS"].split():
-        channel.queue_purge(f"solution.{network}")
+    queues = {network: (f"solution.{network}", f"solution.{network}.large")
+              for network in env["PENSTOCK_NETWORKS"].split()}
+    for pair in queues.values():
+        for queue in pair:
+            channel.queue_purge(queue)
 
     def take(network="litecoin"):
         messages = []
-        while True:
-            method, properties, body = channel.basic_get(f"solution.{network}", auto_ack=True)
-            if method is None:
-                return messages
-            messages.append((method, properties, json.loads(body)))
+        for queue in queues[network]:
+            while (got := channel.basic_get(queue, auto_ack=True))[0]:
+                messages.append((*got[:2], json.loads(got[2])))
+        return messages
 
     yield take
     take()
