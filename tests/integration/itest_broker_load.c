@@ -23,6 +23,7 @@ static void publish_window(struct client *c, const char *key, size_t n)
     int64_t ms = clock_mono_ms() - start;
     for (size_t i = 0; i < n; i++)
         printf("%s %s %lld\n", notes[i].id, broker_result_name(results[i]), (long long)ms);
+    fflush(stdout); /* the test watches */
     if (all != BROKER_OK)
         clock_sleep_ms(20);
 }
