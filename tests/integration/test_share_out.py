@@ -459,7 +459,7 @@ def test_money_is_conserved(money, seed, scheme):
                  pplns_percent=choice.choice([100, 1000, 100000]))
     miners = [pool.miner() for _ in range(5)]
     pool.alive()
-    for step in range(7):
+    for step in range(10):
         random_step(pool, choice, miners)
         if step % 3 == 0:
             pool.configure(scheme=scheme, fee_bp=choice.randrange(0, 3000), maturity_blocks=4)
