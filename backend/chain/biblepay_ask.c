@@ -17,16 +17,18 @@
 #define REQUESTS_MOST 32  /* that they make up: a silent wallet costs one turn's time-outs */
 #define BATCH_MOST    32
 #define QUICK_MS      500 /* a turn that is over so soon may be followed by larger batches */
-#define AT_ONCE_MS    1000 /* a failure that comes so soon was no silence: the batch may be to blame \
-                            */
-#define SINGLY_MS 60000    /* after a failure */
+#define AT_ONCE_MS                                                                                 \
+    1000                /* a failure that comes so soon was no silence: the batch may be to blame  \
+                         */
+#define SINGLY_MS 60000 /* after a failure */
 
 /* What makes up a question. */
 struct question {
     enum reason refused; /* when the wallet's error speaks of the input; or it stays open */
     bool (*wanted)(const struct chain *c, const struct claim *claim); /* NULL: of every open one */
     const char *method;
-    json_t *(*params)(const struct chain *c, const struct claim *claim);
+    /* A JSON array as malloc'd text, of texts that the rules found to be hex, and of numbers. */
+    char *(*params)(const struct chain *c, const struct claim *claim);
     const char *(*read)(struct chain *c, struct claim *claim, const json_t *reply);
 };
 
@@ -107,18 +109,18 @@ static enum chain_result ask_group(struct chain *c, const struct question *q, st
                                    size_t n, bool *ret_again)
 {
     struct rpc_call call[AT_ONCE];
+    char *params[AT_ONCE];
     enum chain_result r = CHAIN_OK;
 
     for (size_t i = 0; i < n; i++) {
-        call[i] = (struct rpc_call){.method = q->method, .params = q->params(c, group[i])};
-        if (call[i].params == NULL)
-            abort(); /* out of memory: the texts are printable ASCII */
+        params[i] = q->params(c, group[i]);
+        call[i] = (struct rpc_call){.method = q->method, .params_text = params[i]};
     }
     *ret_again = !perform(c, call, n);
     for (size_t i = 0; i < n; i++) {
         if (!*ret_again && take_answer(c, q, group[i], &call[i]) != CHAIN_OK)
             r = CHAIN_HOLD;
-        json_decref(call[i].params);
+        free(params[i]);
     }
     rpc_calls_clear(call, n);
     return r;
@@ -170,23 +172,20 @@ static enum chain_result ask(struct chain *c, const struct question *q, struct c
 
 /* --- exec biblehash --- */
 
-static json_t *biblehash(const struct claim *claim, uint64_t prev_time, uint64_t prev_height)
+static char *biblehash(const struct claim *claim, uint64_t prev_time, uint64_t prev_height)
 {
-    char hash[65], number[4][24];
-    struct u256 block_hash;
     const struct text *field = &claim->s->msg->field[SOLUTION_BLOCK_HASH];
+    struct u256 block_hash;
+    char hash[65];
 
     u256_from_hex(field->p, field->len, &block_hash); /* the rules saw to it that it is one */
     u256_to_hex(&block_hash, hash);
-    snprintf(number[0], sizeof(number[0]), "%llu", (unsigned long long)claim->block_time);
-    snprintf(number[1], sizeof(number[1]), "%llu", (unsigned long long)prev_time);
-    snprintf(number[2], sizeof(number[2]), "%llu", (unsigned long long)prev_height);
-    snprintf(number[3], sizeof(number[3]), "%llu", (unsigned long long)claim->nonce);
-    return json_pack("[s,s,s,s,s,s]", "biblehash", hash, number[0], number[1], number[2],
-                     number[3]);
+    return mem_sprintf("[\"biblehash\",\"%s\",\"%llu\",\"%llu\",\"%llu\",\"%llu\"]", hash,
+                       (unsigned long long)claim->block_time, (unsigned long long)prev_time,
+                       (unsigned long long)prev_height, (unsigned long long)claim->nonce);
 }
 
-static json_t *hash_params(const struct chain *c, const struct claim *claim)
+static char *hash_params(const struct chain *c, const struct claim *claim)
 {
     (void)c;
     return biblehash(claim, claim->prev_time, claim->prev_height);
@@ -239,13 +238,14 @@ enum chain_result biblepay_ask_hash(struct chain *c, struct claim *claims, size_
 
 /* --- exec hexblocktocoinbase --- */
 
-static json_t *coinbase_params(const struct chain *c, const struct claim *claim)
+static char *coinbase_params(const struct chain *c, const struct claim *claim)
 {
     const struct text *block = &claim->s->msg->field[SOLUTION_BLOCK_HEX];
     const struct text *tx = &claim->s->msg->field[SOLUTION_TRANSACTION_HEX];
 
     (void)c;
-    return json_pack("[s,s%,s%]", "hexblocktocoinbase", block->p, block->len, tx->p, tx->len);
+    return mem_sprintf("[\"hexblocktocoinbase\",\"%.*s\",\"%.*s\"]", (int)block->len, block->p,
+                       (int)tx->len, tx->p);
 }
 
 static bool is_pools(const struct backend_network *net, const char *address, int64_t time_us)
@@ -338,7 +338,7 @@ static bool header_in_doubt(const struct chain *c, const struct claim *claim)
            biblepay_time_of(c->data, &biblepay_info(c, c->best)->tip, &time);
 }
 
-static json_t *header_params(const struct chain *c, const struct claim *claim)
+static char *header_params(const struct chain *c, const struct claim *claim)
 {
     const struct wallet_info *info = biblepay_info(c, c->best);
     int64_t time = 0;
@@ -396,13 +396,13 @@ static bool time_unknown(const struct chain *c, const struct claim *claim)
     return !biblepay_time_of(c->data, &claim->s->header.prev, &time);
 }
 
-static json_t *time_params(const struct chain *c, const struct claim *claim)
+static char *time_params(const struct chain *c, const struct claim *claim)
 {
     char hex[65];
 
     (void)c;
     u256_to_hex(&claim->s->header.prev, hex);
-    return json_pack("[s]", hex);
+    return mem_sprintf("[\"%s\"]", hex);
 }
 
 static const char *read_time(struct chain *c, struct claim *claim, const json_t *reply)
@@ -436,12 +436,12 @@ static bool parent_unseen(const struct chain *c, const struct claim *claim)
     return claim->parent.state == PARENT_UNSEEN;
 }
 
-static json_t *parent_params(const struct chain *c, const struct claim *claim)
+static char *parent_params(const struct chain *c, const struct claim *claim)
 {
     int64_t tip = biblepay_info(c, c->best)->height;
     int64_t height = claim->prev_height < (uint64_t)tip ? (int64_t)claim->prev_height : tip;
 
-    return json_pack("[I]", (json_int_t)height);
+    return mem_sprintf("[%lld]", (long long)height);
 }
 
 static const char *read_parent(struct chain *c, struct claim *claim, const json_t *reply)

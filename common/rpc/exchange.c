@@ -1,5 +1,6 @@
 #include "common/rpc/exchange.h"
 
+#include "common/base/buf.h"
 #include "common/base/mem.h"
 
 #include <assert.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define RPC_IN_WARMUP -28
+#define REQUEST_MAX   (1u << 30)
 
 static void set_message(struct rpc_call *call, const char *text)
 {
@@ -25,28 +27,38 @@ void exchange_fail(struct rpc_call *calls, size_t n, enum rpc_result result, con
     }
 }
 
-static json_t *encode_call(const struct rpc_call *call, int64_t id)
+/* Text by text: a tree of JSON values and its way back to text cost more than all else of a call.
+ * "1.0" because recent Bitcoin nodes change their replies when told "2.0". */
+static void encode_call(struct buf *b, const struct rpc_call *call, int64_t id)
 {
-    /* "1.0" because recent Bitcoin nodes change their replies when told "2.0". */
-    return json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "1.0", "id", (json_int_t)id, "method",
-                     call->method, "params",
-                     call->params ? json_incref(call->params) : json_array());
+    char *made = call->params != NULL ? json_dumps(call->params, JSON_COMPACT) : NULL;
+    const char *params = made != NULL ? made : call->params_text != NULL ? call->params_text : "[]";
+
+    if (call->params != NULL && made == NULL)
+        abort(); /* out of memory, or a parameter that is no JSON */
+    if (!buf_addf(b, "{\"jsonrpc\":\"1.0\",\"id\":%lld,\"method\":\"%s\",\"params\":",
+                  (long long)id, call->method) ||
+        !buf_add(b, params, strlen(params)) || !buf_add(b, "}", 1))
+        abort(); /* beyond any request */
+    free(made);
 }
 
 char *exchange_encode(const struct rpc_call *calls, size_t n, int64_t first_id, size_t *ret_len)
 {
+    struct buf b = BUF_INIT(REQUEST_MAX);
+    bool ok = true;
+
     assert(n > 0);
-    json_t *request = n == 1 ? encode_call(&calls[0], first_id) : json_array();
-    for (size_t i = 0; n > 1 && i < n; i++) {
-        if (json_array_append_new(request, encode_call(&calls[i], first_id + (int64_t)i)) != 0)
-            abort();
+    for (size_t i = 0; i < n; i++) {
+        if (n > 1)
+            ok = ok && buf_add(&b, i == 0 ? "[" : ",", 1);
+        encode_call(&b, &calls[i], first_id + (int64_t)i);
     }
-    char *text = json_dumps(request, JSON_COMPACT);
-    if (text == NULL)
-        abort(); /* out of memory, or a parameter that is no JSON */
-    json_decref(request);
-    *ret_len = strlen(text);
-    return text;
+    if (n > 1)
+        ok = ok && buf_add(&b, "]", 1);
+    assert(ok);
+    *ret_len = b.len;
+    return b.data;
 }
 
 static void malformed(struct rpc_call *call, const char *why)

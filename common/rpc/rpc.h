@@ -41,9 +41,10 @@ const char *rpc_result_name(enum rpc_result r);
 
 struct rpc_call {
     const char *method;
-    json_t *params;     /* array, or NULL for []; borrowed */
-    int64_t timeout_ms; /* 0: the connection's */
-    bool large;         /* large reply expected: uses a connection of its own (wallet.md A.7) */
+    json_t *params;          /* array, or NULL for []; borrowed */
+    const char *params_text; /* or the array as JSON text; borrowed */
+    int64_t timeout_ms;      /* 0: the connection's */
+    bool large; /* large reply expected: uses a connection of its own (wallet.md A.7) */
 
     /* filled in: */
     enum rpc_result result;
