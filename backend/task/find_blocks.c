@@ -156,7 +156,7 @@ static enum task_result settle_stale(struct find *f)
         task_db(run, blocks_stale(run->db, run->network, stale, STALE_MAX, &n), "stale blocks");
 
     for (size_t i = 0; result == TASK_DONE && i < n; i++) {
-        bool on_chain, ours = false, done = true;
+        bool on_chain = false, ours = false, done = true;
 
         result = look_at(f, &stale[i], &on_chain);
         if (result == TASK_DONE && !on_chain)

@@ -179,6 +179,39 @@ static void test_witness_versions(void **state)
     }
 }
 
+/* Back to the address; of several version bytes the first. */
+static void test_from_script(void **state)
+{
+    static const struct {
+        const char *address, *back;
+    } rows[] = {
+        {"mkkXuFbM2evyDLSxzV7Gcn6XtotgBG9CTe", NULL},
+        {"Qc9i2HqDhdGfo4mBqrQkKpWGqnH2meM47d", NULL},
+        {"2N8hwP1WmJrFF5QWABn38y63uYLhnJYJYTF", "Qc"},
+        {"rltc1qdqjgd8tvup4x2jlfw7wjz940fhp22l293z9hwc", NULL},
+    };
+    static const uint8_t others[][4] = {
+        {0x6a, 2, 1, 2}, {0x51, 2, 1, 2}, {0x58, 2, 1, 2}, {0, 2, 1, 2}};
+    const struct address_rules none = {.p2pkh_n = 0};
+    char text[ADDRESS_MAX_TEXT + 1];
+    struct script s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *back = rows[i].back != NULL ? rows[i].back : rows[i].address;
+
+        assert_true(valid(&regtest, rows[i].address, &s));
+        assert_true(address_from_script(&regtest, s.b, s.len, text));
+        assert_memory_equal(text, back, strlen(back));
+        assert_false(address_from_script(&none, s.b, s.len, text));
+        assert_false(address_from_script(&regtest, s.b, s.len - 1, text));
+        assert_false(address_from_script(&regtest, s.b, 0, text));
+    }
+    assert_true(address_from_script(&regtest, others[1], 4, text)); /* version 1, of any length */
+    for (size_t i = 0; i < 4; i++)
+        assert_true(i == 1 || !address_from_script(&regtest, others[i], 4, text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_biblepay),
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_witness_versions),
+        cmocka_unit_test(test_from_script),
     };
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }

@@ -54,6 +54,12 @@ static void test_good(void **state)
     assert_int_equal(backend_network_at(conf, 0)->halving_interval, 840000);
     assert_string_equal(backend_wallet_at(conf, 0)->networks.word[0], "litecoin");
     assert_int_equal(conf->worker.batch_max, 256);
+    assert_int_equal(backend_network_at(conf, 0)->scheme, SCHEME_PROP);
+    assert_int_equal(backend_network_at(conf, 0)->payout_fee_payer, FEE_FROM_RECEIVER);
+    assert_int_equal(backend_network_at(conf, 0)->maturity_blocks, 100);
+    assert_string_equal(scheme_names[SCHEME_SOLO], "solo");
+    assert_string_equal(fee_payer_names[FEE_FROM_POOL], "pool");
+    assert_int_equal(conf->task.share_keep_days, 30);
     conf_free(&backend_schema, conf);
 }
 
@@ -74,6 +80,19 @@ static void test_bad(void **state)
          "malformed"},
         {SERVERS WORKER NETWORK("a") "former_pool_addresses = x=2030-01-02T03:04:05Z\n" WALLET("a"),
          "no address"},
+        {SERVERS WORKER NETWORK("a") "fee_bp = 10001\n" WALLET("a"), "fee_bp"},
+        {SERVERS WORKER NETWORK("a") "scheme = fair\n" WALLET("a"), "scheme"},
+        {SERVERS WORKER NETWORK("a") "minimum_payout = 100000\n" WALLET("a"), "payout_fee_max"},
+        {SERVERS WORKER NETWORK("a") "payout_max_per_run = 999999\n" WALLET("a"), "nobody"},
+        {SERVERS WORKER NETWORK("a") "payout_max_per_day = 5\n" WALLET("a"), "payout_max_per_day"},
+        {SERVERS WORKER NETWORK(
+             "a") "payout_max_per_run = 3000000\npayout_max_per_day = 2000000\n" WALLET("a"),
+         "payout_max_per_run 3000000"},
+        {SERVERS WORKER NETWORK("a") "hot_wallet_max = 1\n" WALLET("a"), "sweep_address: needed"},
+        {SERVERS WORKER NETWORK("a") "sweep_address = x\n" WALLET("a"), "no address"},
+        {SERVERS WORKER NETWORK("a") "sweep_address = " ADDRESS "\n" WALLET("a"), "own address"},
+        {SERVERS WORKER "[task]\nshare_keep_days = 0\n" NETWORK("a") WALLET("a"),
+         "share_keep_days"},
         {SERVERS WORKER "prefetch = 100\n" NETWORK("a") WALLET("a"), "batch_max"},
         {SERVERS WORKER NETWORK("a") "share_target_limit = ff\n" WALLET("a"), "share_target_limit"},
         {SERVERS WORKER NETWORK("a") "[wallet w]\nnetworks = a\nurl = ftp://x\nuser = u\n"
