@@ -1,6 +1,7 @@
 """share-out: the worked cases, the schemes, what a wallet, a second run or a reorganisation do to it, and
 that no unit of money comes to be or goes missing whatever happens."""
 
+import json
 import random
 import subprocess
 import time
@@ -320,6 +321,30 @@ def test_disabled_miners_keep_what_they_worked_for(money):
     pool.mature()
     pool.task("share-out")
     assert pool.balances() == {miner: 100, "mature": -100}
+
+
+def test_more_miners_than_one_event_holds(money):
+    """The ledger has several then, of one transaction, and all of it adds up."""
+    pool, n = money(fee_bp=100), 10100
+    pool.query("INSERT INTO miner (id, network, address) SELECT UUID(), %s, UUID() FROM seq_1_to_10100",
+               pool.network)
+    pool.query("INSERT INTO worker (miner_id, name) SELECT id, 'x' FROM miner WHERE network = %s", pool.network)
+    block = pool.found(10**9)
+    pool.query("INSERT INTO share (message_id, day, network, pow_hash, worker_id, work_id, received_at, difficulty,"
+               " block_id) SELECT UUID(), UNIX_TIMESTAMP() DIV 86400, m.network, UNHEX(SHA2(m.id, 256)), w.id,"
+               " UUID(), UTC_TIMESTAMP(6) - INTERVAL 3 HOUR, 1 + w.id %% 7, %s FROM miner m JOIN worker w ON"
+               " w.miner_id = m.id WHERE m.network = %s", block, pool.network)
+    pool.mature()
+    pool.task("share-out")
+    credits, balances = pool.credits(block), pool.balances()
+    assert len(credits) == n and sum(credits.values()) == 990000000
+    assert balances.pop("pool_fee") == 10000000 and balances.pop("mature") == -(10**9)
+    assert balances == credits
+    assert pool.query("SELECT ref FROM journal WHERE network = %s AND kind = 'share-out' ORDER BY id",
+                      pool.network) == ((f"{block}.0",), (f"{block}.0.2",), (f"{block}.0.3",))
+    assert "DIFFERENT" not in pool.ctl("explain", "1", "--network", pool.network)
+    audit = json.loads(pool.run("penstock-task", "audit", "--json", "--network", pool.network).stdout)
+    assert {found["check"] for found in audit["differences"]} <= {"roll-up"}  # of which these shares have none
 
 
 # --- schemes ---
