@@ -5,6 +5,7 @@
  */
 #include "backend/chain/pay-private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ static bool take_entry(const json_t *entry, const char *comment, struct pay_foun
     ret->n++;
     ret->txid = id;
     ret->amount = amount;
-    strcpy(ret->address, address);
+    snprintf(ret->address, sizeof(ret->address), "%s", address);
     return true;
 }
 

@@ -66,7 +66,7 @@ static const struct sheet_column unpayable_columns[] = {{"network", SHEET_TEXT},
 
 struct listing {
     struct sheet payouts, freezes, unpayable;
-    const struct address_rules *rules; /* of the network that is looked at */
+    struct address_rules rules; /* of the network that is looked at */
 };
 
 /* A miner that is due, and whose address is none of the network's. */
@@ -74,7 +74,7 @@ static bool take_due(void *ctx, const struct db_value *row, size_t n)
 {
     struct listing *l = ctx;
 
-    if (!address_to_script(l->rules, row[3].data, row[3].len, NULL))
+    if (!address_to_script(&l->rules, row[3].data, row[3].len, NULL))
         sheet_row(&l->unpayable, row, n);
     return true;
 }
@@ -82,11 +82,10 @@ static bool take_due(void *ctx, const struct db_value *row, size_t n)
 static enum db_result list_unpayable(struct job *j, struct listing *l,
                                      const struct backend_network *net)
 {
-    struct address_rules rules;
     const struct db_value params[] = {DB_TEXT(net->base.label), DB_INT(net->minimum_payout)};
 
-    free(network_rules(&net->base, &rules)); /* the settings are checked: there is nothing wrong */
-    l->rules = &rules;
+    /* the settings are checked: there is nothing wrong */
+    free(network_rules(&net->base, &l->rules));
     return db_query(j->db,
                     "SELECT a.network, CAST(m.id AS CHAR), a.balance, m.address FROM account a"
                     " JOIN miner m ON m.id = a.miner_id LEFT JOIN miner_setting s"
