@@ -13,7 +13,7 @@
  * of each. */
 static bool is_pool_script(const struct bitcoin *b, const struct span *script)
 {
-    for (size_t i = 0; i < b->scripts_n; i++)
+    for (size_t i = 0; script->p != NULL && i < b->scripts_n; i++)
         if (b->scripts[i].script.len == script->len &&
             memcmp(b->scripts[i].script.b, script->p, script->len) == 0)
             return true;
