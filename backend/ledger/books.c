@@ -67,6 +67,13 @@ static const struct check checks[] = {
      " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"
      " WHERE j.network = ? AND a.network <> j.network" LIMIT},
 
+    /* An adjustment is the operator's; whoever else holds the backend's password posts of a kind.
+     */
+    {"journal-kind", 1,
+     "SELECT CONCAT('journal ', j.id, ' is of a kind that no program posts: ', j.kind, ' ', j.ref)"
+     " FROM journal j WHERE j.network = ? AND j.kind NOT IN ('block-found', 'block-orphaned',"
+     " 'share-out', 'adjustment', " PAYOUT_KINDS ")" LIMIT},
+
     {"network-sum", 1,
      "SELECT CONCAT('all accounts together: ', SUM(balance), ' instead of 0')"
      " FROM account WHERE network = ? HAVING SUM(balance) <> 0"},

@@ -178,6 +178,7 @@ FORGED = {
                         "UPDATE entry e JOIN journal j ON j.id = e.journal_id JOIN account a ON a.id = e.account_id"
                         " SET e.account_id = (SELECT id FROM account WHERE network = CONCAT(j.network, 'x'))"
                         " WHERE j.network = %s AND a.kind = 'unshared' AND e.amount < 0"],
+    "journal-kind": ["UPDATE journal SET kind = 'gift' WHERE network = %s AND kind = 'block-found' LIMIT 1"],
     "network-sum": ["UPDATE account SET balance = balance + 1 WHERE network = %s AND kind = 'pool_fee'"],
     "balance": ["UPDATE account SET balance = balance + 1 WHERE network = %s AND kind = 'miner' LIMIT 1"],
     "account-sign": ["UPDATE entry e JOIN account a ON a.id = e.account_id SET e.amount = -e.amount"
