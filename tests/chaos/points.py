@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("backend/worker", "backend/share", "backend/chain")
 TASK_FOLDERS = ("backend/task", "backend/ledger")
 # What of backend/chain only penstock-task links.
-TASK_FILES = re.compile(r"pay\w*\.c")
+TASK_FILES = re.compile(r"pay\w*\.c|holdings\.c")
 # What the worker links too, though only tasks call it.
 LINKED_FILES = re.compile(r"blocks\.c|\w+_block\.c")
 # The last line: functions of the programs themselves that make one such call and leave the point to
