@@ -39,6 +39,8 @@ GRANT SELECT ON penstock.site_tip TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_block TO penstock_frontend_rights;
 -- shares summed up, by worker and for all; why solutions were refused
 GRANT SELECT ON penstock.site_network_hour TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_minute TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_miner_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_rejected_minute TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_minute TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_hour TO penstock_frontend_rights;

@@ -1,8 +1,6 @@
 /* /api/pools/{id}/miners/{address} and what is below it. */
 #include "frontend/api/api.h"
 
-enum { SAMPLE_HOURS = 24 };
-
 /* Begins an answer about one miner; false when it has been given. */
 static bool begin(struct api *a, unsigned needs, struct service *s, const struct request *rq,
                   struct reply *reply, struct read_miner *ret)
@@ -65,8 +63,7 @@ static enum db_result write_samples(struct api *a, const char *key, uint64_t *re
 
     jsonw_array_begin(&a->j, key);
     enum db_result r =
-        read_worker_hours(a->s->db, a->net->name, a->address,
-                          (uint64_t)a->now_s / 3600 - SAMPLE_HOURS, write_sample, &s);
+        read_worker_hours(a->s->db, a->net->name, a->address, a->now_s, write_sample, &s);
     close_sample(&s);
     jsonw_array_end(&a->j);
     *ret_shares = s.shares;

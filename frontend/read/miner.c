@@ -28,6 +28,17 @@ enum db_result read_miner(struct db *db, const char *network, const char *addres
 
 /* --- workers --- */
 
+/* A key's second column is only looked up by, not ranged over, where the first one comes from a
+ * join: so these are the minutes and hours, one by one. Else all that a worker ever did is read. */
+#define AND(n)   " UNION ALL SELECT " #n
+#define TEN_BACK "(SELECT 1 AS back" AND(2) AND(3) AND(4) AND(5) AND(6) AND(7) AND(8) AND(9) AND(10)
+#define MINUTES  TEN_BACK ")"
+#define HOURS                                                                                      \
+    TEN_BACK AND(11) AND(12) AND(13) AND(14) AND(15) AND(16) AND(17) AND(18) AND(19) AND(20)       \
+        AND(21) AND(22) AND(23) AND(24) AND(0) ")"
+
+_Static_assert(READ_RATE_MINUTES == 10 && READ_HOURS == 25, "as many as there are above");
+
 struct workers_list {
     read_worker_fn *fn;
     void *ctx;
@@ -51,17 +62,16 @@ enum db_result read_workers(struct db *db, const char *network, const char *addr
 {
     static const char sql[] =
         "SELECT w.worker, w.last_minute, COALESCE(s.done, 0), COALESCE(s.shares, 0) "
-        "FROM site_worker w LEFT JOIN (SELECT worker, SUM(difficulty) AS done, "
-        "SUM(shares) AS shares FROM site_worker_minute WHERE network = ? AND address = ? "
-        "AND minute >= ? AND minute < ? GROUP BY worker) s ON s.worker = w.worker "
+        "FROM site_worker w LEFT JOIN (SELECT m.worker, SUM(m.difficulty) AS done, "
+        "SUM(m.shares) AS shares FROM " MINUTES " ago "
+        "JOIN site_worker_minute m ON m.minute = ? - ago.back "
+        "WHERE m.network = ? AND m.address = ? GROUP BY m.worker) s ON s.worker = w.worker "
         "WHERE w.network = ? AND w.address = ? ORDER BY w.worker LIMIT ?";
     struct workers_list list = {fn, ctx};
-    int64_t minute = now_s / 60;
 
     return db_query(db, sql,
-                    PARAMS(DB_TEXT(network), DB_TEXT(address), DB_INT(minute - READ_RATE_MINUTES),
-                           DB_INT(minute), DB_TEXT(network), DB_TEXT(address),
-                           DB_UINT(READ_MAX_ROWS)),
+                    PARAMS(DB_INT(now_s / 60), DB_TEXT(network), DB_TEXT(address), DB_TEXT(network),
+                           DB_TEXT(address), DB_UINT(READ_MAX_ROWS)),
                     take_worker, &list);
 }
 
@@ -84,16 +94,17 @@ static bool take_worker_hour(void *ctx, const struct db_value *v, size_t n)
 }
 
 enum db_result read_worker_hours(struct db *db, const char *network, const char *address,
-                                 uint64_t from_hour, read_worker_hour_fn *fn, void *ctx)
+                                 int64_t now_s, read_worker_hour_fn *fn, void *ctx)
 {
-    static const char sql[] = "SELECT hour, worker, shares, rejected, difficulty "
-                              "FROM site_worker_hour WHERE network = ? AND address = ? "
-                              "AND hour >= ? ORDER BY hour, worker LIMIT ?";
+    static const char sql[] =
+        "SELECT h.hour, h.worker, h.shares, h.rejected, h.difficulty FROM " HOURS " ago "
+        "JOIN site_worker_hour h ON h.hour = ? - ago.back "
+        "WHERE h.network = ? AND h.address = ? ORDER BY h.hour, h.worker LIMIT ?";
     struct worker_hours_list list = {fn, ctx};
 
     return db_query(
         db, sql,
-        PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(from_hour), DB_UINT(READ_MAX_ROWS)),
+        PARAMS(DB_INT(now_s / 3600), DB_TEXT(network), DB_TEXT(address), DB_UINT(READ_MAX_ROWS)),
         take_worker_hour, &list);
 }
 

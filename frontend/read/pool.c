@@ -6,30 +6,43 @@
 
 /* --- how fast the pool is now --- */
 
-static bool take_pulse(void *ctx, const struct db_value *v, size_t n)
+static bool take_rates(void *ctx, const struct db_value *v, size_t n)
 {
     struct read_pulse *p = ctx;
 
     (void)n;
     p->hash_rate = column_real(&v[0]) / (READ_RATE_MINUTES * 60);
     p->shares_per_second = column_real(&v[1]) / (READ_RATE_MINUTES * 60);
-    p->miners = column_uint(&v[2]);
-    p->workers = column_uint(&v[3]);
+    return false;
+}
+
+static bool take_present(void *ctx, const struct db_value *v, size_t n)
+{
+    struct read_pulse *p = ctx;
+
+    (void)n;
+    p->miners = column_uint(&v[0]);
+    p->workers = column_uint(&v[1]);
     return false;
 }
 
 enum db_result read_pulse(struct db *db, const char *network, int64_t now_s, struct read_pulse *ret)
 {
-    static const char sql[] = "SELECT COALESCE(SUM(difficulty), 0), COALESCE(SUM(shares), 0), "
-                              "COUNT(DISTINCT address), COUNT(DISTINCT address, worker) "
-                              "FROM site_worker_minute "
-                              "WHERE network = ? AND minute >= ? AND minute < ?";
+    static const char rates_sql[] = "SELECT COALESCE(SUM(difficulty), 0), COALESCE(SUM(shares), 0) "
+                                    "FROM site_minute "
+                                    "WHERE network = ? AND minute >= ? AND minute < ?";
+    static const char present_sql[] = "SELECT COALESCE(MAX(miners), 0), COALESCE(MAX(workers), 0) "
+                                      "FROM site_network_hour WHERE network = ? AND hour >= ?";
     int64_t minute = now_s / 60;
 
     *ret = (struct read_pulse){0};
-    return db_query(db, sql,
-                    PARAMS(DB_TEXT(network), DB_INT(minute - READ_RATE_MINUTES), DB_INT(minute)),
-                    take_pulse, ret);
+    enum db_result r = db_query(
+        db, rates_sql, PARAMS(DB_TEXT(network), DB_INT(minute - READ_RATE_MINUTES), DB_INT(minute)),
+        take_rates, ret);
+    if (r == DB_OK)
+        r = db_query(db, present_sql, PARAMS(DB_TEXT(network), DB_INT(now_s / 3600 - 1)),
+                     take_present, ret);
+    return r;
 }
 
 /* --- the network --- */
@@ -188,15 +201,15 @@ enum db_result read_hours(struct db *db, const char *network, uint64_t from_hour
 struct rates_list {
     read_miner_rate_fn *fn;
     void *ctx;
+    double seconds;
 };
 
 static bool take_rate(void *ctx, const struct db_value *v, size_t n)
 {
     const struct rates_list *list = ctx;
     const struct read_miner_rate m = {.address = db_text(&v[0]),
-                                      .hash_rate = column_real(&v[1]) / (READ_RATE_MINUTES * 60),
-                                      .shares_per_second =
-                                          column_real(&v[2]) / (READ_RATE_MINUTES * 60)};
+                                      .hash_rate = column_real(&v[1]) / list->seconds,
+                                      .shares_per_second = column_real(&v[2]) / list->seconds};
 
     (void)n;
     return list->fn(list->ctx, &m);
@@ -206,14 +219,12 @@ enum db_result read_miner_rates(struct db *db, const char *network, int64_t now_
                                 const struct page *page, read_miner_rate_fn *fn, void *ctx)
 {
     static const char sql[] = "SELECT address, SUM(difficulty) AS done, SUM(shares) "
-                              "FROM site_worker_minute "
-                              "WHERE network = ? AND minute >= ? AND minute < ? "
+                              "FROM site_miner_hour WHERE network = ? AND hour >= ? "
                               "GROUP BY address ORDER BY done DESC, address LIMIT ? OFFSET ?";
-    struct rates_list list = {fn, ctx};
-    int64_t minute = now_s / 60;
+    int64_t hour = now_s / 3600 - 1;
+    struct rates_list list = {fn, ctx, (double)(now_s - hour * 3600)};
 
-    return db_query(db, sql,
-                    PARAMS(DB_TEXT(network), DB_INT(minute - READ_RATE_MINUTES), DB_INT(minute),
-                           DB_UINT(page->size), DB_UINT(page->offset)),
-                    take_rate, &list);
+    return db_query(
+        db, sql, PARAMS(DB_TEXT(network), DB_INT(hour), DB_UINT(page->size), DB_UINT(page->offset)),
+        take_rate, &list);
 }

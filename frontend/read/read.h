@@ -20,12 +20,13 @@
 #define READ_HASH_SIZE    65
 #define READ_MAX_ROWS     20000 /* of any list that is not paged */
 #define READ_RATE_MINUTES 10    /* a rate "now" is that of the last so many minutes */
+#define READ_HOURS        25    /* of a worker: the current hour and the 24 before it */
 
 /* --- the chain and the pool as a whole (pool.c, blocks.c) --- */
 
 struct read_pulse {
     double hash_rate, shares_per_second;
-    uint64_t miners, workers; /* that sent a share or a refused solution in this time */
+    uint64_t miners, workers; /* that sent something in this hour or the one before */
 };
 enum db_result read_pulse(struct db *db, const char *network, int64_t now_s,
                           struct read_pulse *ret);
@@ -79,7 +80,7 @@ struct read_miner_rate {
     double hash_rate, shares_per_second;
 };
 typedef bool read_miner_rate_fn(void *ctx, const struct read_miner_rate *m);
-/* Those at work now, the fastest first. */
+/* Those at work, the fastest first; their rates are since the last full hour began. */
 enum db_result read_miner_rates(struct db *db, const char *network, int64_t now_s,
                                 const struct page *page, read_miner_rate_fn *fn, void *ctx);
 
@@ -110,9 +111,9 @@ struct read_worker_hour {
     double difficulty;
 };
 typedef bool read_worker_hour_fn(void *ctx, const struct read_worker_hour *h);
-/* From FROM_HOUR on, by hour and name. */
+/* The last READ_HOURS hours, by hour and name. */
 enum db_result read_worker_hours(struct db *db, const char *network, const char *address,
-                                 uint64_t from_hour, read_worker_hour_fn *fn, void *ctx);
+                                 int64_t now_s, read_worker_hour_fn *fn, void *ctx);
 
 struct read_earning {
     const char *date; /* "2026-01-31" */

@@ -27,6 +27,11 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_block AS
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_network_hour AS
     SELECT network, hour, shares, rejected, difficulty, miners, workers, blocks, pool_blocks FROM network_stats;
 
+-- Grouped by its key's columns, so that a condition on them is pushed down to the index.
+CREATE OR REPLACE SQL SECURITY DEFINER VIEW site_minute AS
+    SELECT network, minute, SUM(shares) AS shares, SUM(rejected) AS rejected, SUM(difficulty) AS difficulty
+      FROM share_stats GROUP BY network, minute;
+
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_rejected_minute AS
     SELECT network, minute, reason, rejected FROM rejected_stats;
 
@@ -41,6 +46,13 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_worker_hour A
       FROM share_stats_hour s
       JOIN worker w ON w.id = s.worker_id
       JOIN miner m ON m.id = w.miner_id AND m.network = s.network;
+
+-- For lists of all miners: read from the hours, where the two above are read from the miner.
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_miner_hour AS
+    SELECT s.network, m.address, s.hour, s.shares, s.rejected, s.difficulty
+      FROM share_stats_hour s
+      STRAIGHT_JOIN worker w ON w.id = s.worker_id
+      STRAIGHT_JOIN miner m ON m.id = w.miner_id;
 
 -- --- a miner ---
 

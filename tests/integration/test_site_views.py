@@ -14,6 +14,8 @@ VIEWS = {
     "site_tip": "network height hash seen_at",
     "site_block": "network height hash status pool_block subsidy chain_time created_at difficulty finder",
     "site_network_hour": "network hour shares rejected difficulty miners workers blocks pool_blocks",
+    "site_minute": "network minute shares rejected difficulty",
+    "site_miner_hour": "network address hour shares rejected difficulty",
     "site_rejected_minute": "network minute reason rejected",
     "site_worker_minute": "network address worker minute shares rejected difficulty",
     "site_worker_hour": "network address worker hour shares rejected difficulty",
