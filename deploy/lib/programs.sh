@@ -78,6 +78,7 @@ prepare_configuration() {
         database_section frontend
         broker_section frontend
         printf '[frontend]\nhealth_file = %s\n' "$STATE/run/frontend/health"
+        printf 'publisher_socket = %s\n' "$STATE/run/frontend/publisher"
         printf '[limits]\nexempt = 127.0.0.0/8 ::1\n'
         for network in "${NETWORKS[@]}"; do
             network_section "$network"
@@ -109,6 +110,11 @@ prepare_admin() {
 
 # check_configuration TIER PROGRAM NAME
 check_configuration() { as "$1" "$STATE/bin/$2" --config "$STATE/conf/$3.conf" --check-config; }
+
+launch_publisher() {
+    launch "$1" frontend -- "$STATE/bin/penstock-publisher" --config "$STATE/conf/frontend.conf"
+}
+ready_publisher() { running "$1" && [[ -S $STATE/run/frontend/publisher ]]; }
 
 launch_worker() {
     launch "$1" backend -- "$STATE/bin/penstock-worker" --config "$STATE/conf/backend.conf"

@@ -18,8 +18,8 @@ import pytest
 
 from conftest import ROOT, damage, json_rpc, process_state, read_env, secret
 
-PARTS = ["mariadb", "epmd", "rabbitmq", "litecoind-pool", "litecoind-miner", "apache", "worker-1",
-         "worker-2"]
+PARTS = ["mariadb", "epmd", "rabbitmq", "litecoind-pool", "litecoind-miner", "publisher", "apache",
+         "worker-1", "worker-2"]
 
 
 def deploy(script, state, *options, check=True, **keywords):
