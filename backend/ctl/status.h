@@ -23,6 +23,13 @@ struct status_counts {
     size_t n;
 };
 
+struct status_money { /* since the window's start */
+    bool known;
+    uint64_t split;           /* blocks */
+    uint64_t sent, confirmed; /* payments; what is confirmed was sent */
+    bool frozen;
+};
+
 struct network_status {
     const char *name;
     uint64_t work, shares, rejected; /* since the window's start */
@@ -30,6 +37,7 @@ struct network_status {
     bool tip_known, waiting_known;
     uint64_t tip_height;
     uint64_t waiting, waiting_large; /* messages in the network's queues; in that of large ones */
+    struct status_money money;
     double work_rate, share_rate, rejection_rate; /* per minute; below 0: not known yet */
 };
 
@@ -74,6 +82,11 @@ const struct status *status_read(struct status_reader *r);
 /* --- status_tasks.c --- */
 
 enum db_result status_read_tasks(struct db *db, const struct status *s, struct status_tasks *ret);
+
+/* --- status_money.c --- */
+
+enum db_result status_read_money(struct db *db, const char *network, int64_t since_s,
+                                 struct status_money *ret);
 
 /* --- status_show.c --- */
 

@@ -179,6 +179,9 @@ static void read_database(struct status_reader *r)
 
     fresh.network = mem_zalloc(fresh.n * sizeof *fresh.network);
     enum db_result result = read_counts(r, &fresh);
+    for (size_t i = 0; i < fresh.n && result == DB_OK; i++)
+        result = status_read_money(r->db, r->current.network[i].name, r->current.since_s,
+                                   &fresh.network[i].money);
     if (result == DB_OK)
         result = status_read_tasks(r->db, &r->current, &fresh.tasks);
     if (result == DB_OK) {

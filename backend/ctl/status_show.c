@@ -175,6 +175,26 @@ static bool waiting_known(const struct network_status *s)
     return s->waiting_known;
 }
 
+static uint64_t split(const struct network_status *s)
+{
+    return s->money.split;
+}
+
+static uint64_t paid(const struct network_status *s)
+{
+    return s->money.sent;
+}
+
+static uint64_t confirmed(const struct network_status *s)
+{
+    return s->money.confirmed;
+}
+
+static bool money_known(const struct network_status *s)
+{
+    return s->money.known;
+}
+
 static const struct row rows[] = {
     {"Work handed out", PLAIN, work, NULL, work_rate, NULL},
     {"Shares accepted", GREEN, shares, NULL, share_rate, NULL},
@@ -182,6 +202,9 @@ static const struct row rows[] = {
     {"Blocks found", GREEN, blocks, NULL, NULL, NULL},
     {"Blocks on a side chain", YELLOW, side_blocks, NULL, NULL, NULL},
     {"Blocks refused by wallet", RED, refused_blocks, NULL, NULL, NULL},
+    {"Blocks split", GREEN, split, money_known, NULL, NULL},
+    {"Payouts sent", GREEN, paid, money_known, NULL, NULL},
+    {"  of them confirmed", GREEN, confirmed, money_known, NULL, NULL},
     {"Chain height", PLAIN, height, height_known, NULL, NULL},
     {"Solutions waiting", PLAIN, waiting, waiting_known, NULL, NULL},
     {"  of them large", PLAIN, waiting_large, waiting_known, NULL, NULL},
@@ -276,6 +299,10 @@ bool status_paint(const struct status *s, const struct status_look *look, struct
     put_number(&p, RED, s->dead_known, s->dead);
     put(&p, PLAIN, "\n");
     put_tasks(&p, &s->tasks);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->network[i].money.frozen)
+            put(&p, RED, "  payouts of %s are frozen: penstockctl payouts list\n",
+                s->network[i].name);
     for (int i = 0; i < 2; i++)
         if (s->problem[i][0] != '\0')
             put(&p, RED, "  %s\n", s->problem[i]);
@@ -301,6 +328,9 @@ void status_line(const struct status *s, size_t network, FILE *out)
     line_number(out, "shares", true, n->shares);
     line_number(out, "rejected", true, n->rejected);
     line_number(out, "blocks", true, blocks(n));
+    line_number(out, "split", n->money.known, n->money.split);
+    line_number(out, "paid", n->money.known, n->money.sent);
+    line_number(out, "confirmed", n->money.known, n->money.confirmed);
     line_number(out, "height", n->tip_known, n->tip_height);
     line_number(out, "waiting", n->waiting_known, n->waiting);
     line_number(out, "dead", s->dead_known, s->dead);
@@ -325,12 +355,20 @@ static json_t *number_json(bool known, uint64_t n)
 
 static json_t *network_json(const struct network_status *n)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "network", n->name, "work",
-                     (json_int_t)n->work, "shares", (json_int_t)n->shares, "rejected",
-                     (json_int_t)n->rejected, "reasons", counts_json(&n->reasons), "blocks",
-                     counts_json(&n->outcomes), "height", number_json(n->tip_known, n->tip_height),
-                     "waiting", number_json(n->waiting_known, n->waiting), "waiting_large",
-                     number_json(n->waiting_known, n->waiting_large));
+    json_t *json =
+        json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "network", n->name, "work",
+                  (json_int_t)n->work, "shares", (json_int_t)n->shares, "rejected",
+                  (json_int_t)n->rejected, "reasons", counts_json(&n->reasons), "blocks",
+                  counts_json(&n->outcomes), "height", number_json(n->tip_known, n->tip_height),
+                  "waiting", number_json(n->waiting_known, n->waiting), "waiting_large",
+                  number_json(n->waiting_known, n->waiting_large));
+    const struct status_money *m = &n->money;
+
+    json_object_set_new(json, "blocks_split", number_json(m->known, m->split));
+    json_object_set_new(json, "payouts_sent", number_json(m->known, m->sent));
+    json_object_set_new(json, "payouts_confirmed", number_json(m->known, m->confirmed));
+    json_object_set_new(json, "payouts_frozen", m->known ? json_boolean(m->frozen) : json_null());
+    return json;
 }
 
 json_t *status_json(const struct status *s)

@@ -13,18 +13,20 @@ static struct network_status two_networks[2];
 static struct status example(void)
 {
     memset(two_networks, 0, sizeof two_networks);
-    two_networks[0] = (struct network_status){.name = "litecoin",
-                                              .work = 1234,
-                                              .shares = 1234567,
-                                              .rejected = 12,
-                                              .tip_known = true,
-                                              .tip_height = 433,
-                                              .waiting_known = true,
-                                              .waiting = 12,
-                                              .waiting_large = 3,
-                                              .work_rate = 20.4,
-                                              .share_rate = 1999.6,
-                                              .rejection_rate = -1};
+    two_networks[0] = (struct network_status){
+        .name = "litecoin",
+        .work = 1234,
+        .shares = 1234567,
+        .rejected = 12,
+        .tip_known = true,
+        .tip_height = 433,
+        .waiting_known = true,
+        .waiting = 12,
+        .waiting_large = 3,
+        .money = {.known = true, .split = 4, .sent = 3, .confirmed = 2, .frozen = true},
+        .work_rate = 20.4,
+        .share_rate = 1999.6,
+        .rejection_rate = -1};
     two_networks[1] = (struct network_status){.name = "litecoin-b"};
     status_count(&two_networks[0].reasons, "UnknownWork", 5);
     status_count(&two_networks[0].reasons, "BibleHashWrong", 7);
@@ -55,6 +57,9 @@ static void test_plain_picture(void **state)
                                    "  Blocks found                        2            0\n"
                                    "  Blocks on a side chain              0            0\n"
                                    "  Blocks refused by wallet            0            0\n"
+                                   "  Blocks split                        4            ?\n"
+                                   "  Payouts sent                        3            ?\n"
+                                   "    of them confirmed                 2            ?\n"
                                    "  Chain height                      433            ?\n"
                                    "  Solutions waiting                  12            ?\n"
                                    "    of them large                     3            ?\n"
@@ -62,6 +67,7 @@ static void test_plain_picture(void **state)
                                    "  Dead letters                        ?\n"
                                    "  Tasks in trouble                    1\n"
                                    "    pay litecoin failed\n"
+                                   "  payouts of litecoin are frozen: penstockctl payouts list\n"
                                    "  broker: away\n";
     struct status s = example();
 
@@ -133,6 +139,8 @@ static void test_json(void **state)
     assert_int_equal(json_integer_value(json_object_get(first, "shares")), 1234567);
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(first, "reasons"), "UnknownWork")), 5);
+    assert_int_equal(json_integer_value(json_object_get(first, "payouts_sent")), 3);
+    assert_true(json_is_true(json_object_get(first, "payouts_frozen")));
     assert_true(json_is_null(json_object_get(json, "dead")));
     assert_true(json_is_false(json_object_get(json, "tasks_ran")));
     assert_int_equal(json_array_size(json_object_get(json, "tasks")), 0);
