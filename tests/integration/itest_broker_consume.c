@@ -210,7 +210,7 @@ static void test_idle_consumer(void **state)
     proxy_set(c->proxy, PROXY_MUTE);
     int64_t start = clock_mono_ms();
     assert_int_equal(broker_receive(b, MAX_BODY, 20000, &d), BROKER_UNAVAILABLE);
-    assert_true(clock_mono_ms() - start < 5000);
+    assert_true(clock_mono_ms() - start < 15000);
     client_free(c);
 }
 

@@ -23,7 +23,7 @@
 
 #define QUERY_MS    400
 #define CONNECT_MS  800
-#define SLACK_MS    400 /* for a busy machine */
+#define SLACK_MS    4000 /* for a busy machine */
 #define CONNECTIONS 10
 
 static char *setting(const char *name)

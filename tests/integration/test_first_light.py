@@ -21,7 +21,7 @@ def mine(env, network, address, *options):
 
 def await_rows(connection, count, statement, *arguments):
     """Until the query's first column says at least COUNT; the worker writes after the miner's ok."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while True:
         with connection.cursor() as cursor:
             cursor.execute(statement, arguments)
@@ -63,7 +63,7 @@ def test_a_block_reaches_both_chains(env, db, rpc):
         [(block, height, outcome)] = cursor.fetchall()
     assert (outcome, height) == ("on_chain", before + 1)
 
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while miner("getblockcount") < height and time.monotonic() < end:
         time.sleep(0.1)
     for node in (pool, miner):
