@@ -278,6 +278,26 @@ enum payout_stored payout_store(struct db *db, const struct payout_draft *draft,
 
 /* --- changing --- */
 
+/* A change is made and then posted, whoever made it: the journal's key keeps it to one posting, and
+ * a posting that is there already is as good. So no count of changed rows decides about money. */
+static enum db_result once(enum db_result r)
+{
+    return r == DB_DUPLICATE ? DB_OK : r;
+}
+
+static enum db_result has_status(struct db *db, const struct payout *p, enum payout_status status,
+                                 bool *ret)
+{
+    const struct db_value values[] = {DB_TEXT(p->id_text), DB_TEXT(payout_status_name(status))};
+    int64_t n = 0;
+    enum db_result r = IN_BODY(
+        "payout.status_is", db_query(db, "SELECT COUNT(*) FROM payout WHERE id = ? AND status = ?",
+                                     values, 2, take_int, &n));
+
+    *ret = n == 1;
+    return r;
+}
+
 /* One change: the statement, and then what is posted. */
 struct change {
     const struct payout *p;
@@ -321,35 +341,44 @@ enum db_result payout_set_confirmations(struct db *db, const struct payout *p,
                       DB_UNCERTAIN, DB_UNAVAILABLE);
 }
 
-/* What each receiver gets; with several of them only the bytes could tell. */
-static enum db_result fee_body(struct db *db, void *ctx)
+static enum db_result post_fee(struct db *db, const struct change *c)
 {
-    const struct change *c = ctx;
-    const struct db_value fee[] = {DB_INT(c->number), DB_TEXT(c->p->id_text)};
-    struct posting *post;
-    uint64_t changed = 0;
-    enum db_result r =
-        IN_BODY("payout.fee", db_exec(db, "UPDATE payout SET fee = ? WHERE id = ? AND fee IS NULL",
-                                      fee, 2, &changed));
+    struct posting *post =
+        posting_new(c->p->network, "payment-fee", c->p->id_text, "Fee of a payment");
 
-    if (r != DB_OK || changed == 0)
-        return r;
-    const struct db_value part[] = {DB_INT(c->p->pool_pays ? 0 : c->number),
-                                    DB_TEXT(c->p->id_text)};
-    r = IN_BODY("payout.received", db_exec(db,
-                                           "UPDATE payout_item SET received = amount - ?"
-                                           " WHERE payout_id = ? AND amount > 0",
-                                           part, 2, NULL));
-    if (r != DB_OK)
-        return r;
-    post = posting_new(c->p->network, "payment-fee", c->p->id_text, "Fee of a payment");
     if (c->p->is_sweep) {
         posting_add(post, ACCOUNT_COLD, NULL, c->number);
         posting_add(post, ACCOUNT_NETWORK_FEE, NULL, -c->number);
     } else {
         add_fee(post, c->p->pool_pays, c->number);
     }
-    return post_and_free(db, post);
+    return once(post_and_free(db, post));
+}
+
+/* What each receiver gets follows, as there is one. A fee that another program has set may differ
+ * from ours only if the wallet told two; then the ledger has the first. */
+static enum db_result fee_body(struct db *db, void *ctx)
+{
+    const struct change *c = ctx;
+    const struct db_value fee[] = {DB_INT(c->number), DB_TEXT(c->p->id_text)};
+    const struct db_value part[] = {DB_INT(c->p->pool_pays ? 0 : c->number),
+                                    DB_TEXT(c->p->id_text)};
+    int64_t is = 0;
+    enum db_result r =
+        IN_BODY("payout.fee", db_exec(db, "UPDATE payout SET fee = ? WHERE id = ? AND fee IS NULL",
+                                      fee, 2, NULL));
+
+    if (r == DB_OK)
+        r = IN_BODY("payout.fee_is",
+                    db_query(db, "SELECT COUNT(*) FROM payout WHERE fee = ? AND id = ?", fee, 2,
+                             take_int, &is));
+    if (r != DB_OK || is == 0)
+        return r;
+    r = IN_BODY("payout.received", db_exec(db,
+                                           "UPDATE payout_item SET received = amount - ?"
+                                           " WHERE payout_id = ? AND amount > 0",
+                                           part, 2, NULL));
+    return r == DB_OK ? post_fee(db, c) : r;
 }
 
 enum db_result payout_set_fee(struct db *db, const struct payout *p, int64_t fee)
@@ -364,15 +393,17 @@ static enum db_result confirm_body(struct db *db, void *ctx)
 {
     const struct change *c = ctx;
     const struct db_value values[] = {DB_INT(c->number), DB_TEXT(c->p->id_text)};
-    uint64_t changed = 0;
+    bool is = false;
     enum db_result r =
         IN_BODY("payout.confirm_row",
                 db_exec(db,
                         "UPDATE payout SET status = 'confirmed', confirmations = ?,"
                         " confirmed_at = UTC_TIMESTAMP(6) WHERE id = ? AND status = 'sent'",
-                        values, 2, &changed));
+                        values, 2, NULL));
 
-    return r == DB_OK && changed == 1 ? post_confirmed(db, c->p) : r;
+    if (r == DB_OK)
+        r = has_status(db, c->p, PAYOUT_CONFIRMED, &is);
+    return r == DB_OK && is ? once(post_confirmed(db, c->p)) : r;
 }
 
 enum db_result payout_confirm(struct db *db, const struct payout *p, int64_t confirmations)
@@ -412,20 +443,22 @@ static enum db_result cancel_body(struct db *db, void *ctx)
     const struct change *c = ctx;
     const struct db_value values[] = {DB_TEXT(c->text), DB_TEXT(c->p->id_text),
                                       DB_INT(c->p->attempts)};
-    uint64_t changed = 0;
+    bool is = false;
     enum db_result r =
         IN_BODY("payout.cancel_row", db_exec(db,
                                              "UPDATE payout SET status = 'cancelled', answer = ?"
                                              " WHERE id = ? AND status IN ('intent', 'conflicted')"
                                              " AND attempts = ?",
-                                             values, 3, &changed));
+                                             values, 3, NULL));
 
-    if (r != DB_OK || changed == 0)
+    if (r == DB_OK)
+        r = has_status(db, c->p, PAYOUT_CANCELLED, &is);
+    if (r != DB_OK || !is)
         return r;
     r = IN_BODY("payout.cancel_coins",
                 db_exec(db, "UPDATE payout_input SET active = NULL WHERE payout_id = ?",
                         &DB_TEXT(c->p->id_text), 1, NULL));
-    return r == DB_OK ? post_cancelled(db, c->p, c->text) : r;
+    return r == DB_OK ? once(post_cancelled(db, c->p, c->text)) : r;
 }
 
 enum db_result payout_cancel(struct db *db, const struct payout *p, const char *why)

@@ -380,10 +380,9 @@ def test_a_payout_in_no_mempool_is_sent_again(nodes, payments):
     owed = {pay.owed(COIN, address(nodes)): COIN}
     pay.run()
     txid = pay.payouts()[0][2]
-    nodes.pool.rpc("setnetworkactive", False)
     nodes.restart_pool(kill=True)
     nodes.own("gettransaction", txid)
-    pay.run()
+    wait(lambda: pay.run(expect=None) == 0)
     assert txid in nodes.pool.rpc("getrawmempool")
     nodes.mine(3)
     pay.run()

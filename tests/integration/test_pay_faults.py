@@ -19,7 +19,7 @@ ONCE = {"pay_biblepay.send"}  # which common/rpc never sends twice
 SAMPLE = 8
 # What pay passes only for a wallet that builds, only for one that sends, or in neither case here: old
 # wallets, conflicts, cancelled payouts.
-SENDING = re.compile(r"pay_biblepay\..*|payout\.(mark_found|begin_attempt|note_search|set_fee|fee|received"
+SENDING = re.compile(r"pay_biblepay\..*|payout\.(mark_found|begin_attempt|note_search|set_fee|fee|fee_is|received"
                      r"|address|note_answer)|pay\.attempt")
 BUILDING = re.compile(r"pay_bitcoin\..*|payout\.(mark_sent|coins|sweeping|books)")
 RARE = re.compile(r"pay_bitcoin\.(mine_old|sign_old|spent)|freeze\.set"
@@ -59,7 +59,7 @@ def pay(env, db, nodes, tmp_path):
     def new():
         nodes.own("walletlock", wallet="crypt")  # which a fault may have kept from being done
         made = Payments(env, db, tmp_path, nodes.wallet("crypt"), label="w-faults",
-                        wallet_settings=f"passphrase_file = {secret}", payout_confirmations=1,
+                        wallet_settings=f"passphrase_file = {secret}", payout_confirmations=2,
                         sweep_address=nodes.address, hot_wallet_max=10**15)
         return made, {made.owed(COIN + i, nodes.peer.rpc("getnewaddress")): COIN + i for i in range(2)}
 
@@ -103,6 +103,7 @@ def survive(pay, nodes, program, point, kind, passing=1):
         nodes.mine(1)
         if struck:
             break
+    nodes.mine(2)
     wait(lambda: pay.run(expect=None) == 0)
     assert pay.frozen() is None
     pay.check_paid(nodes.received, owed)
@@ -125,7 +126,7 @@ def biblepay(env, db, tmp_path):
         wallets.append(Wallet(env, tmp_path, f"wallet-{len(wallets)}"))
         wallets[-1].control(passphrase="open sesame")
         pay = Biblepay(env, db, tmp_path, (wallets[-1].url, "pool", wallets[-1].password_file),
-                       wallet_settings=f"passphrase_file = {secret}", payout_confirmations=1)
+                       wallet_settings=f"passphrase_file = {secret}", payout_confirmations=2)
         return pay, {pay.owed(COIN + i, address(i)): COIN + i for i in range(2)}, wallets[-1]
 
     yield new
@@ -140,7 +141,7 @@ def survive_sending(new, program, point, kind, passing=1):
         wallet.control(mode="before", method="sendtoaddress", times=1)
     if point in ("pay_biblepay.search", "payout.note_answer"):
         wallet.control(mode="down", method="sendtoaddress", times=1)
-    for _ in range(3):  # to be sent, to be searched for, to be confirmed
+    for _ in range(3):  # to be sent, to be seen in a block, to be confirmed
         struck = struck or fail_once(pay, owed, program, point, kind, passing)
         wait(lambda: pay.run(expect=None) == 0 and "intent" not in pay.statuses())
         wallet.control(new_blocks=1)
