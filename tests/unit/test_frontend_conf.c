@@ -86,12 +86,47 @@ static void test_bounds(void **state)
     refused(ONE "[frontend]\nprobe_interval_ms = 1\n", "probe_interval_ms", "20");
 }
 
+/* What goes into pages as a link can be nothing but one. */
+static void test_links(void **state)
+{
+    static const char *const bad[] = {
+        "javascript:alert(*)",   "https://x.example/",        "*",
+        "https://x.example/*/*", "https://x.example/\"><b>*", "https://x.example/* x",
+        "//x.example/*"};
+    char err[512], text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(text, sizeof text, ONE "transaction_url = %s\n", bad[i]);
+        refused(text, "transaction_url", "one '*'");
+    }
+    refused(ONE "block_url = x\n", "block_url", "[network one]");
+    refused(ONE "address_url = x\n", "address_url", "[network one]");
+    struct frontend_conf *conf = load(ONE "block_url = https://x.example/b?id=*&x=1#y\n", err);
+    assert_string_equal(err, "");
+    conf_free(&frontend_schema, conf);
+}
+
+static void test_who_may_read_metrics(void **state)
+{
+    char err[512];
+    struct frontend_conf *conf = load(ONE, err);
+
+    (void)state;
+    assert_non_null(conf);
+    assert_int_equal(conf->frontend.metrics_from.n, 2);
+    conf_free(&frontend_schema, conf);
+    refused(ONE "[frontend]\nmetrics_from = everyone\n", "metrics_from", "everyone");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_who_may_read_metrics),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
