@@ -15,7 +15,7 @@ UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 
-MAN_frontend = penstock-frontend.8 frontend.conf.5
+MAN_frontend = penstock-frontend.8 penstock-publisher.8 frontend.conf.5
 MAN_backend  = penstock-worker.8 penstock-task.8 penstockctl.8 backend.conf.5
 man_pages    = $(addprefix $(BUILD)/man/,$(1))
 
@@ -24,6 +24,7 @@ man: $(call man_pages,$(MAN_frontend) $(MAN_backend))        ## manual pages
 
 # What a program says of itself goes into its pages: the last prerequisite is that program.
 $(BUILD)/man/penstock-frontend.8 $(BUILD)/man/frontend.conf.5: $(BUILD)/penstock-frontend
+$(BUILD)/man/penstock-publisher.8: $(BUILD)/penstock-publisher
 $(BUILD)/man/penstock-worker.8 $(BUILD)/man/backend.conf.5: $(BUILD)/penstock-worker
 $(BUILD)/man/penstock-task.8: $(BUILD)/penstock-task
 $(BUILD)/man/penstockctl.8: $(BUILD)/penstockctl
@@ -44,7 +45,7 @@ install_man = $(call put,644,$(MANDIR)/man$(1),$(filter %.$(1),$(call man_pages,
 # Passwords are files of this folder, each with an owner of its own; only their names are known here.
 secrets = install -d -m 711 $(DESTDIR)$(SYSCONFDIR)/penstock/secrets
 
-# What all units of the backend may do is said once.
+# What all units of our own may do is said once.
 SANDBOX = -e '/^@SANDBOX@$$/r deploy/systemd/sandbox' -e '/^@SANDBOX@$$/d'
 
 # Apache's own variables (Define) stand for what differs from machine to machine.
@@ -58,8 +59,8 @@ install: install-frontend install-data install-backend ## all tiers in FHS paths
 install-doc:
 	$(call put,644,$(DOCDIR),README.md LICENSE deploy/INSTALL.md)
 
-install-frontend: $(BUILD)/penstock-frontend $(call man_pages,$(MAN_frontend)) install-doc
-	$(call put,755,$(SBINDIR),$(BUILD)/penstock-frontend)
+install-frontend: $(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(call man_pages,$(MAN_frontend)) install-doc
+	$(call put,755,$(SBINDIR),$(BUILD)/penstock-frontend $(BUILD)/penstock-publisher)
 	$(call put,755,$(LIBEXECDIR),deploy/apache/warm-up)
 	$(call put,644,$(DATADIR)/apache,deploy/apache/request-bound.lua deploy/apache/server.conf)
 	$(call put,644,$(DATADIR)/site,frontend/api/openapi.json)
@@ -67,6 +68,7 @@ install-frontend: $(BUILD)/penstock-frontend $(call man_pages,$(MAN_frontend)) i
 	$(call unless_there,$(SYSCONFDIR)/apache2/sites-available/penstock.conf,\
 		$(call fill,deploy/apache/penstock.conf.in,$(SYSCONFDIR)/apache2/sites-available/penstock.conf))
 	$(call fill,deploy/systemd/apache2.conf.in,$(UNITDIR)/apache2.service.d/penstock.conf)
+	$(call fill,deploy/systemd/penstock-publisher.service.in,$(UNITDIR)/penstock-publisher.service,$(SANDBOX))
 	$(call fill,deploy/systemd/tmpfiles.conf,$(TMPFILESDIR)/penstock.conf)
 	$(secrets)
 	$(call example,penstock-frontend,$(SYSCONFDIR)/penstock/frontend.conf.example)

@@ -27,11 +27,14 @@ FILES = {
         "etc/apache2/sites-available/penstock.conf",
         "etc/penstock/frontend.conf.example",
         "usr/lib/systemd/system/apache2.service.d/penstock.conf",
+        "usr/lib/systemd/system/penstock-publisher.service",
         "usr/lib/tmpfiles.d/penstock.conf",
         "usr/libexec/penstock/warm-up",
         "usr/sbin/penstock-frontend",
+        "usr/sbin/penstock-publisher",
         "usr/share/man/man5/frontend.conf.5",
         "usr/share/man/man8/penstock-frontend.8",
+        "usr/share/man/man8/penstock-publisher.8",
         "usr/share/penstock/apache/request-bound.lua",
         "usr/share/penstock/apache/server.conf",
         "usr/share/penstock/apache/site.conf",
@@ -60,7 +63,7 @@ FILES = {
         "usr/share/man/man8/penstockctl.8",
     },
 }
-PROGRAMS = {"penstock-frontend": "usr/sbin", "penstock-worker": "usr/sbin",
+PROGRAMS = {"penstock-frontend": "usr/sbin", "penstock-publisher": "usr/sbin", "penstock-worker": "usr/sbin",
             "penstock-task": "usr/sbin",
             "penstockctl": "usr/bin"}
 
@@ -137,6 +140,7 @@ def test_installed_programs_run(everything, program):
 
 
 @pytest.mark.parametrize("program, tier", [("penstock-frontend", "FRONTEND"),
+                                           ("penstock-publisher", "FRONTEND"),
                                            ("penstock-worker", "BACKEND")])
 def test_installed_programs_read_the_pools_settings(env, everything, program, tier):
     conf = env[f"PENSTOCK_{tier}_CONF"]
@@ -186,7 +190,7 @@ def test_the_manual_page_has_every_command(everything):
 
 # --- systemd ---
 
-UNITS = ["penstock-worker@.service", "penstock-partitions.service", "penstock-task@.service"]
+UNITS = ["penstock-worker@.service", "penstock-publisher.service", "penstock-partitions.service", "penstock-task@.service"]
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +207,7 @@ def machine(everything, tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("unit", ["penstock-worker@1.service", "penstock-partitions.service",
+@pytest.mark.parametrize("unit", ["penstock-worker@1.service", "penstock-publisher.service", "penstock-partitions.service",
                                   "penstock-partitions.timer", "apache2.service",
                                   *(f"penstock-task@{task}.{kind}" for task in TASKS
                                     for kind in ("service", "timer"))])
