@@ -585,7 +585,7 @@ def test_servers_that_die_during_a_run(env, nodes, payments, ctl, seed, server):
     rng = random.Random(seed)
     pay = payments(payout_interval_s=0)
     miner = pay.owed(COIN, to := address(nodes))
-    for _ in range(3):
+    for _ in range(2):
         run = subprocess.Popen(pay.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
         time.sleep(rng.uniform(0.02, 0.12))
