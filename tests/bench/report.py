@@ -5,7 +5,8 @@ import statistics
 import share_out
 
 BESIDE = " beside"  # behind the names of another program's cases
-CEILING = {"readytomine2": "insert", "solution": "publish",
+ALONE = " alone"    # each frontend process publishes by itself, without the machine's publisher
+CEILING = {"readytomine2": "insert", "solution": "publish", "solution" + ALONE: "publish",
            "readytomine2" + BESIDE: "insert", "solution" + BESIDE: "publish"}
 HASH_US = 31.2  # CPU time of a scrypt hash (AVX-512) on the idle machine for which the goal was set
 PATH_US = 80
@@ -73,6 +74,10 @@ def judge(result):
             if found:
                 part = ratio(found, name, bare)
                 goals.append((f"{name}, {kind}: {part:.0%} of bare {bare}, at least {least:.0%}", part >= least))
+    found = result.get("stopped", {}).get("keep-alive")
+    if found:
+        part = ratio(found, "solution", "nothing")
+        goals.append((f"solution, keep-alive: {part:.0%} of doing nothing, at least 45%", part >= 0.45))
     for state in ("stopped", "running"):
         half = result.get(state, {}).get("half load", {})
         for name in JUDGED if half else ():
