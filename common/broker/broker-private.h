@@ -19,9 +19,8 @@
 #define BROKER_CHANNEL       1    /* publishing, confirms, consuming */
 #define BROKER_PROBE_CHANNEL 2    /* questions whose refusal must not end channel 1 */
 #define BROKER_SLACK_MS      1000 /* how late a read may end because it had to send a heartbeat */
-#define BROKER_READY_BYTES                                                                         \
-    (1u << 20) /* beyond it, deliveries are left to the network's buffers                          \
-                */
+/* Beyond it, deliveries are left to the network's buffers. */
+#define BROKER_READY_BYTES (1u << 20)
 
 /* A delivery between its last frame and broker_receive(). */
 struct ready {
