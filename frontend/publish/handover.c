@@ -76,7 +76,7 @@ static bool connected(struct handover *h)
         return true;
     if (strlen(h->path) >= sizeof at.sun_path)
         return fail(h, "connect", "the path is too long for a socket");
-    strcpy(at.sun_path, h->path);
+    memcpy(at.sun_path, h->path, strlen(h->path) + 1);
     h->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (h->fd < 0 || connect(h->fd, (const struct sockaddr *)&at, sizeof at) != 0)
         return fail(h, "connect", strerror(errno));

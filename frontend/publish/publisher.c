@@ -61,7 +61,7 @@ static bool listen_at(struct publisher *p, const char *path)
     p->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (p->listener < 0 || strlen(path) >= sizeof at.sun_path)
         return false;
-    strcpy(at.sun_path, path);
+    memcpy(at.sun_path, path, strlen(path) + 1);
     unlink(path);
     mode_t before = umask(0177);
     bool bound = bind(p->listener, (const struct sockaddr *)&at, sizeof at) == 0;
