@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/message/json_bound.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -382,13 +383,28 @@ static const char *read_any(const char *body, size_t len, struct solution_messag
     return wrong;
 }
 
+/* The tree of a long message needs four times its length while it is made: one at a time, that the
+ * lanes of a worker do not all need it at once. */
+static const char *read_long(const char *body, size_t len, struct solution_message *ret)
+{
+    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+    const char *wrong;
+
+    pthread_mutex_lock(&one);
+    wrong = read_any(body, len, ret);
+    pthread_mutex_unlock(&one);
+    return wrong;
+}
+
 /* jansson's tree takes half of a worker's time besides hashing, so the form that nearly all
  * messages have is read without it. */
 const char *solution_read(const char *body, size_t len, struct solution_message *ret)
 {
     if (len > SOLUTION_MAX_BODY)
         return "longer than any solution";
-    return read_usual(body, len, ret) ? NULL : read_any(body, len, ret);
+    if (read_usual(body, len, ret))
+        return NULL;
+    return len > SOLUTION_SMALL_MAX ? read_long(body, len, ret) : read_any(body, len, ret);
 }
 
 void solution_message_clear(struct solution_message *m)
