@@ -131,6 +131,7 @@ def test_a_lost_database_is_restored_and_nobody_is_paid_twice(pool, tmp_path):
     wait(lambda: pool.tasks("share-out") or pool.query(
         "SELECT COUNT(*) FROM block WHERE status = 'finished'") == ((3,),), 300)
     pool.tasks("pay")
+    wait(lambda: pool.rpc("miner", "getrawmempool"))  # nodes tell each other of a transaction at leisure
     pool.blocks(3)
     pool.tasks("find-blocks", "pay", "audit")
     shares, money, sent = pool.shares(), pool.money(), pool.sent()
