@@ -4,6 +4,10 @@
 -- Amounts are whole numbers of the coin's base unit. The ledger's tables (account, journal, entry) are
 -- written by the procedures of sql/ledger.sql alone.
 
+-- the nil id stands for "nobody" in the ledger, and a frontend may insert any
+ALTER TABLE miner
+    ADD CONSTRAINT IF NOT EXISTS miner_is_somebody CHECK (id <> '00000000-0000-0000-0000-000000000000');
+
 ALTER TABLE block
     ADD COLUMN IF NOT EXISTS subsidy     BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'what its coinbase pays to the recipient, fees included',
     ADD COLUMN IF NOT EXISTS recipient   VARCHAR(90) CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL DEFAULT '' COMMENT '"" when its script has no address',

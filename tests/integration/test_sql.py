@@ -262,6 +262,11 @@ def test_frontend_cannot_insert_elsewhere(db):
     refused(connection, "UPDATE intake_miner SET disabled = 0", 1142)
 
 
+def test_frontend_cannot_make_a_miner_of_nobodys_id(db):
+    refused(db("frontend"), "INSERT INTO miner (id, network, address) VALUES"
+            " ('00000000-0000-0000-0000-000000000000', 'litecoin', 'nobody')", 4025)
+
+
 def test_frontend_sees_no_reasons(db):
     connection = db("frontend")
     assert run(connection, "SELECT * FROM intake_ban LIMIT 0") == ()
