@@ -60,7 +60,7 @@ def pay(env, db, nodes, tmp_path):
         nodes.own("walletlock", wallet="crypt")  # which a fault may have kept from being done
         made = Payments(env, db, tmp_path, nodes.wallet("crypt"), label="w-faults",
                         wallet_settings=f"passphrase_file = {secret}", payout_confirmations=2,
-                        sweep_address=nodes.address, hot_wallet_max=10**15)
+                        sweep_address=nodes.address, hot_wallet_max=1)
         return made, {made.owed(COIN + i, nodes.peer.rpc("getnewaddress")): COIN + i for i in range(2)}
 
     return new
