@@ -274,13 +274,15 @@ void findings_add(struct findings *f, const char *check, const char *format, ...
 char *findings_text(const struct findings *f, size_t size)
 {
     struct buf b = BUF_INIT(size);
-    json_t *item;
-    size_t i;
 
     buf_add(&b, "", 0);
-    json_array_foreach(f->list, i, item) buf_addf(&b, "%s%s: %s", i > 0 ? "\n" : "",
-                                                  json_string_value(json_object_get(item, "check")),
-                                                  json_string_value(json_object_get(item, "text")));
+    for (size_t i = 0; i < json_array_size(f->list); i++) {
+        const json_t *item = json_array_get(f->list, i);
+
+        buf_addf(&b, "%s%s: %s", i > 0 ? "\n" : "",
+                 json_string_value(json_object_get(item, "check")),
+                 json_string_value(json_object_get(item, "text")));
+    }
     char *text = mem_strdup(b.data != NULL ? b.data : "");
     buf_free(&b);
     return text;

@@ -108,13 +108,13 @@ static void print_json(const struct audit *a)
 
 static void log_differences(const struct audit *a)
 {
-    json_t *item;
-    size_t i;
+    for (size_t i = 0; i < json_array_size(a->findings.list); i++) {
+        const json_t *item = json_array_get(a->findings.list, i);
 
-    json_array_foreach(a->findings.list, i, item)
         log_error("audit.difference", LOG_STR("network", a->run->network),
                   LOG_STR("check", json_string_value(json_object_get(item, "check"))),
                   LOG_STR("what", json_string_value(json_object_get(item, "text"))));
+    }
 }
 
 /* One line for monitoring, and what the run comes to. */

@@ -87,69 +87,56 @@ static void test_an_odd_fee_is_borne_to_the_unit(void **state)
     assert_non_null(check(two, 3, true, 2905 + 101, 101, 200, 0, NULL));
 }
 
+/* What each lets arrive is wrong in one way. */
+static const struct {
+    const char *what;
+    struct paid out[4];
+    size_t n;
+    bool receiver_pays;
+    int64_t input_sum, fee, fee_max;
+    uint32_t locktime;
+} bad[] = {
+    {"somebody else instead", {{'a', 1000}, {'x', 2001}, {'c', 6899}}, 3, 0, 10000, FEE, FEE, 0},
+    {"somebody else beside", {{'a', 1000}, {'b', 2001}, {'x', 6899}}, 3, 0, 10000, FEE, FEE, 0},
+    {"one left out", {{'a', 1000}, {'c', 8900}}, 2, 0, 10000, FEE, FEE, 0},
+    {"one left out for more change",
+     {{'a', 1000}, {'c', 8000}, {'c', 900}},
+     3,
+     0,
+     10000,
+     FEE,
+     FEE,
+     0},
+    {"one too many", {{'a', 1000}, {'b', 2001}, {'c', 6000}, {'c', 899}}, 4, 0, 10000, FEE, FEE, 0},
+    {"paid twice", {{'a', 1000}, {'a', 1000}, {'b', 2001}}, 3, 0, 4101, FEE, FEE, 0},
+    {"less", {{'a', 999}, {'b', 2001}, {'c', 6900}}, 3, 0, 10000, FEE, FEE, 0},
+    {"more", {{'a', 1001}, {'b', 2001}, {'c', 6898}}, 3, 0, 10000, FEE, FEE, 0},
+    {"the other's amount", {{'a', 2001}, {'b', 1000}, {'c', 6899}}, 3, 0, 10000, FEE, FEE, 0},
+    {"the fee by one alone", {{'a', 900}, {'b', 2001}, {'c', 6999}}, 3, 1, 10000, FEE, FEE, 0},
+    {"a receiver of nothing is an output of 0",
+     {{'a', 0}, {'b', 2001}, {'c', 6999}},
+     3,
+     1,
+     10000,
+     FEE,
+     FEE,
+     0},
+    {"another fee than was said",
+     {{'a', 1000}, {'b', 2001}, {'c', 6898}},
+     3,
+     0,
+     10000,
+     FEE,
+     200,
+     0},
+    {"too high a fee", {{'a', 1000}, {'b', 2001}, {'c', 6799}}, 3, 0, 10000, 200, 199, 0},
+    {"more than there is", {{'a', 1000}, {'b', 2001}, {'c', 7099}}, 3, 0, 10000, -FEE, FEE, 0},
+    {"not final", {{'a', 1000}, {'b', 2001}, {'c', 6899}}, 3, 0, 10000, FEE, FEE, 500000},
+    {"beyond 63 bits", {{'a', 1000}, {'b', 2001}, {'c', -1}}, 3, 0, 10000, FEE, FEE, 0},
+};
+
 static void test_what_is_refused(void **state)
 {
-    static const struct {
-        const char *what;
-        struct paid out[4];
-        size_t n;
-        bool receiver_pays;
-        int64_t input_sum, fee, fee_max;
-        uint32_t locktime;
-    } bad[] = {
-        {"somebody else instead",
-         {{'a', 1000}, {'x', 2001}, {'c', 6899}},
-         3,
-         0,
-         10000,
-         FEE,
-         FEE,
-         0},
-        {"somebody else beside", {{'a', 1000}, {'b', 2001}, {'x', 6899}}, 3, 0, 10000, FEE, FEE, 0},
-        {"one left out", {{'a', 1000}, {'c', 8900}}, 2, 0, 10000, FEE, FEE, 0},
-        {"one left out for more change",
-         {{'a', 1000}, {'c', 8000}, {'c', 900}},
-         3,
-         0,
-         10000,
-         FEE,
-         FEE,
-         0},
-        {"one too many",
-         {{'a', 1000}, {'b', 2001}, {'c', 6000}, {'c', 899}},
-         4,
-         0,
-         10000,
-         FEE,
-         FEE,
-         0},
-        {"paid twice", {{'a', 1000}, {'a', 1000}, {'b', 2001}}, 3, 0, 4101, FEE, FEE, 0},
-        {"less", {{'a', 999}, {'b', 2001}, {'c', 6900}}, 3, 0, 10000, FEE, FEE, 0},
-        {"more", {{'a', 1001}, {'b', 2001}, {'c', 6898}}, 3, 0, 10000, FEE, FEE, 0},
-        {"the other's amount", {{'a', 2001}, {'b', 1000}, {'c', 6899}}, 3, 0, 10000, FEE, FEE, 0},
-        {"the fee by one alone", {{'a', 900}, {'b', 2001}, {'c', 6999}}, 3, 1, 10000, FEE, FEE, 0},
-        {"a receiver of nothing is an output of 0",
-         {{'a', 0}, {'b', 2001}, {'c', 6999}},
-         3,
-         1,
-         10000,
-         FEE,
-         FEE,
-         0},
-        {"another fee than was said",
-         {{'a', 1000}, {'b', 2001}, {'c', 6898}},
-         3,
-         0,
-         10000,
-         FEE,
-         200,
-         0},
-        {"too high a fee", {{'a', 1000}, {'b', 2001}, {'c', 6799}}, 3, 0, 10000, 200, 199, 0},
-        {"more than there is", {{'a', 1000}, {'b', 2001}, {'c', 7099}}, 3, 0, 10000, -FEE, FEE, 0},
-        {"not final", {{'a', 1000}, {'b', 2001}, {'c', 6899}}, 3, 0, 10000, FEE, FEE, 500000},
-        {"beyond 63 bits", {{'a', 1000}, {'b', 2001}, {'c', -1}}, 3, 0, 10000, FEE, FEE, 0},
-    };
-
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         if (check(bad[i].out, bad[i].n, bad[i].receiver_pays, bad[i].input_sum, bad[i].fee,

@@ -349,10 +349,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inputs_are_walked),
-        cmocka_unit_test(test_vectors),       cmocka_unit_test(test_stripped),
-        cmocka_unit_test(test_refused_forms), cmocka_unit_test(test_hostile_counts),
-        cmocka_unit_test(test_coinbase),      cmocka_unit_test(test_height),
-        cmocka_unit_test(test_outputs),       cmocka_unit_test(test_untouched),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_stripped),
+        cmocka_unit_test(test_refused_forms),
+        cmocka_unit_test(test_hostile_counts),
+        cmocka_unit_test(test_coinbase),
+        cmocka_unit_test(test_height),
+        cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_untouched),
     };
 
     vectors = vectors_load("wallet.json");

@@ -320,27 +320,32 @@ static void count_call(struct sim *s, const char *name, const char *first)
     json_object_set_new(s->calls, key, json_integer(json_integer_value(n) + 1));
 }
 
+static const struct method *find_method(const char *name, const char *first)
+{
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (strcmp(methods[i].name, name) == 0 &&
+            (methods[i].first == NULL || strcmp(methods[i].first, first) == 0))
+            return &methods[i];
+    return NULL;
+}
+
 json_t *sim_call(struct sim *s, const char *method, const json_t *params, int *ret_code,
                  const char **ret_message)
 {
     struct answer a = {.sim = s, .params = params};
     json_t *reply = NULL;
-    size_t i, n = sizeof(methods) / sizeof(methods[0]);
+    const struct method *m = find_method(method, text_at(&a, 0));
 
     if (sim_money_knows(method)) {
         count_call(s, method, NULL);
         return sim_money_call(&s->money, (int64_t)s->blocks - 1, method, params, ret_code,
                               ret_message);
     }
-    for (i = 0; i < n; i++)
-        if (strcmp(methods[i].name, method) == 0 &&
-            (methods[i].first == NULL || strcmp(methods[i].first, text_at(&a, 0)) == 0))
-            break;
-    if (i == n) {
+    if (m == NULL) {
         fail(&a, NO_METHOD, "Method not found");
     } else {
-        count_call(s, methods[i].name, methods[i].first);
-        reply = methods[i].answer(&a);
+        count_call(s, m->name, m->first);
+        reply = m->answer(&a);
     }
     *ret_code = a.code;
     *ret_message = a.message;
