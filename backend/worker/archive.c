@@ -180,6 +180,13 @@ static bool flush(struct archive *a, struct buf *b)
     return ok;
 }
 
+/* Frontends write none, so it is a search that finds nothing. */
+static void blank_out(char *text, const char *end, int c)
+{
+    for (char *p = text; p < end && (p = memchr(p, c, (size_t)(end - p))) != NULL; p++)
+        *p = ' ';
+}
+
 /* Piece by piece: a line may be much longer than what is gathered. */
 static bool add_text(struct archive *a, struct buf *b, const char *text, size_t len)
 {
@@ -190,9 +197,8 @@ static bool add_text(struct archive *a, struct buf *b, const char *text, size_t 
         size_t n = len < room ? len : room;
 
         buf_add(b, text, n);
-        for (size_t i = start; i < b->len; i++)
-            if (b->data[i] == '\n' || b->data[i] == '\r')
-                b->data[i] = ' ';
+        blank_out(b->data + start, b->data + b->len, '\n');
+        blank_out(b->data + start, b->data + b->len, '\r');
         text += n;
         len -= n;
         ok = b->len < CHUNK_MAX || flush(a, b);
