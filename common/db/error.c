@@ -31,6 +31,7 @@ static const struct meaning {
     {ER_LOCK_WAIT_TIMEOUT, DB_CONFLICT, 0},
     {ER_CHECKREAD, DB_CONFLICT, 0},
     {ER_TABLE_DEF_CHANGED, DB_CONFLICT, 0},
+    {ER_AUTOINC_READ_FAILED, DB_CONFLICT, 0}, /* a deadlock over the counter of the ids */
 
     {ER_DUP_ENTRY, DB_DUPLICATE, QUOTES},
     {ER_DUP_ENTRY_WITH_KEY_NAME, DB_DUPLICATE, QUOTES},

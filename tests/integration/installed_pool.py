@@ -328,6 +328,8 @@ class InstalledPool:
         for setting, value in (("health_file", self.folder / "run/health"),
                                ("archive_dir", self.folder / "archive")):
             text = re.sub(rf"(?m)^{setting} = .*", f"{setting} = {value}", text)
+        # The shared pool's publisher hands its messages to the shared pool's broker.
+        text = re.sub(r"(?m)^publisher_socket = .*\n", "", text)
         (self.folder / "archive").mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path

@@ -107,7 +107,7 @@ class Sender:
                 delivery_mode=2, message_id=message_id, type="solution"))
             self.ids.append(message_id)
         assert until(lambda: self.hasty.queue_declare(queue, passive=True).method.message_count
-                     == before + len(messages), 60)
+                     >= before + len(messages), 60)
 
     def send(self, queue, message_id, body):
         properties = pika.BasicProperties(delivery_mode=2, message_id=message_id, type="solution")
@@ -147,9 +147,14 @@ def fill(pool, sender, large, small):
 def settle(pool, amqp, ids, poison, seconds):
     """The books: each message is in exactly one place, the good ones credited."""
     good = set(ids) - set(poison)
-    until(lambda: good <= {i for i, n in pool.books(ids).items() if n}, seconds, 0.5)
+    found = []
+
+    def settled():
+        found.extend(message_id for message_id, _ in dead_ids(amqp))
+        return set(poison) <= set(found) and good <= {i for i, n in pool.books(ids).items() if n}
+
+    until(settled, seconds, 0.5)
     books = pool.books(ids)
-    found = [message_id for message_id, _ in dead_ids(amqp)]
     assert {i: n for i, n in books.items() if n + found.count(i) != 1} == {}
     credited = pool.query("SELECT COUNT(*) FROM share WHERE worker_id = %s", pool.worker)[0][0]
     assert credited == len(good)

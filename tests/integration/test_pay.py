@@ -315,9 +315,9 @@ def test_a_restart_between_payment_and_block(nodes, payments):
     pay.run()
     nodes.restart_pool(kill=True)
     wait(lambda: pay.run(expect=None) == 0)
-    assert pay.payouts()[0][2] in nodes.pool.rpc("getrawmempool")
+    wait(lambda: pay.payouts()[0][2] in nodes.pool.rpc("getrawmempool"))
     nodes.mine(3)
-    pay.run()
+    wait(lambda: pay.run(expect=None) == 0 and pay.payouts()[0][1] == "confirmed")
     pay.check_paid(nodes.received, owed)
 
 
