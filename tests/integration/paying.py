@@ -80,6 +80,9 @@ class Nodes:
         self.pool.process = subprocess.Popen(self.pool.process.args, stdin=subprocess.DEVNULL,
                                              stdout=subprocess.DEVNULL)
         self.pool.wait_ready()
+        # Killed, it may have lost its newest blocks; what it mined before it has them again would be
+        # on a branch that loses.
+        wait(lambda: self.pool.rpc("getbestblockhash") == self.peer.rpc("getbestblockhash"))
         wait(lambda: self.pool.rpc("getpeerinfo"))
 
     def wallet(self, name="own"):
