@@ -20,6 +20,7 @@ static const char *const kind_names[] = {[FAULT_DIE] = "die",
 static const struct fault_point *chosen;
 static unsigned long chosen_passing;
 static enum fault_kind chosen_kind;
+static const char *trace; /* the file, or NULL */
 
 static void list(bool calls_only)
 {
@@ -67,6 +68,17 @@ static void choose(const char *order)
     exit(EX_USAGE);
 }
 
+/* One write per line: several programs may share the file. */
+static void note(const struct fault_point *point)
+{
+    FILE *file = fopen(trace, "ae");
+
+    if (file == NULL || fprintf(file, "%s\n", point->name) < 0 || fclose(file) != 0) {
+        fprintf(stderr, "PENSTOCK_FAULT=trace:%s: cannot be written\n", trace);
+        exit(EX_IOERR);
+    }
+}
+
 /* Before main(), so that no program needs to know. */
 __attribute__((constructor)) static void read_order(void)
 {
@@ -76,11 +88,16 @@ __attribute__((constructor)) static void read_order(void)
         return;
     if (strcmp(order, "list") == 0 || strcmp(order, "list-calls") == 0)
         list(order[4] != '\0');
-    choose(order);
+    if (strncmp(order, "trace:", 6) == 0)
+        trace = order + 6;
+    else
+        choose(order);
 }
 
 enum fault_kind fault_enter(struct fault_point *point)
 {
+    if (trace != NULL && atomic_fetch_add(&point->passed, 1) == 0)
+        note(point);
     if (point == chosen && atomic_fetch_add(&point->passed, 1) + 1 == chosen_passing)
         return chosen_kind;
     return FAULT_NONE;

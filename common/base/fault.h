@@ -18,6 +18,8 @@
  *                    common/rpc, does not do that)
  *     PENSTOCK_FAULT=list          it prints the names of all of its points, and ends
  *     PENSTOCK_FAULT=list-calls    the same of those that are FAULT_CALLs
+ *     PENSTOCK_FAULT=trace:FILE    nothing happens; each point that it passes is added to FILE,
+ * once, so that tests can tell which ones they reach
  *
  * UNCERTAIN and FAILED are results that the call really has for "may have been done" and "was not
  * done": a fault must not be something that cannot happen.
