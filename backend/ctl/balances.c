@@ -45,18 +45,19 @@ static const char sql_miners[] =
 
 #define N(columns) (sizeof(columns) / sizeof(columns)[0])
 
-static int show(struct db *db, const struct request *q)
+static int show(const struct ctl_job *j)
 {
+    const struct request *q = j->request;
     struct sheet s = q->miners ? sheet_new(miner_columns, N(miner_columns))
                                : sheet_new(account_columns, N(account_columns));
     const struct db_value network = q->network != NULL ? DB_TEXT(q->network) : DB_NULL;
     const struct db_value params[] = {network, network, network, network};
-    int status = EXIT_FAILURE;
-    enum db_result r = db_query(db, q->miners ? sql_miners : sql_accounts, params,
+    int status;
+    enum db_result r = db_query(j->db, q->miners ? sql_miners : sql_accounts, params,
                                 q->miners ? 2 : 4, sheet_row, &s);
 
     if (r != DB_OK)
-        ctl_complain(&balances_command, "%s (%s)", db_error(db), db_result_name(r));
+        status = ctl_complain_db(&balances_command, j->db, r);
     else
         status =
             sheet_print(&s, q->json, q->miners ? "nobody is owed anything" : "no balances yet");
@@ -87,22 +88,10 @@ static int run(const char *config, int argc, char **argv)
 {
     struct request q = {NULL, false, false};
     bool help = false;
-    int status = EXIT_FAILURE;
 
     if (!read_options(argc, argv, &q, &help))
         return ctl_usage_error(&balances_command);
-    if (help)
-        return ctl_help(&balances_command);
-    struct backend_conf *conf =
-        ctl_load(&balances_command, &backend_schema, config != NULL ? config : BACKEND_CONF_PATH);
-    if (conf == NULL)
-        return EX_CONFIG;
-    struct db *db = ctl_open_db(&balances_command, &conf->database, &status);
-    if (db != NULL)
-        status = show(db, &q);
-    db_close(&db);
-    conf_free(&backend_schema, conf);
-    return status;
+    return help ? ctl_help(&balances_command) : ctl_with_db(&balances_command, config, show, &q);
 }
 
 const struct ctl_command balances_command = {

@@ -23,16 +23,9 @@ static const struct option options[] = {
 
 struct request {
     const char *network, *reason;
-    const char *word[3]; /* the action and its arguments */
-    int words;
+    struct ctl_words words;
     int64_t seconds; /* 0: until it is removed */
     bool json;
-};
-
-struct job {
-    const struct backend_conf *conf;
-    const struct request *request;
-    struct db *db;
 };
 
 /* --- adding --- */
@@ -63,7 +56,8 @@ static bool take_number(void *ctx, const struct db_value *row, size_t n)
     return false;
 }
 
-static bool insert(struct job *j, const char *kind, const char *network, const char *value)
+static bool insert(const struct ctl_job *j, const char *kind, const char *network,
+                   const char *value)
 {
     const struct request *q = j->request;
     const struct db_value row[] = {
@@ -87,7 +81,7 @@ static bool insert(struct job *j, const char *kind, const char *network, const c
                     " VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6) + INTERVAL ? SECOND)",
                     row, 5, NULL);
     if (r != DB_OK) {
-        ctl_complain(&ban_command, "%s (%s)", db_error(j->db), db_result_name(r));
+        ctl_complain_db(&ban_command, j->db, r);
         return false;
     }
     printf("banned: %s%s%s %s\n", kind, network != NULL ? " of " : "",
@@ -95,7 +89,7 @@ static bool insert(struct job *j, const char *kind, const char *network, const c
     return true;
 }
 
-static int add_ip(struct job *j, const char *kind, const char *value)
+static int add_ip(const struct ctl_job *j, const char *kind, const char *value)
 {
     char text[IPNET_TEXT_SIZE];
     struct ipnet net;
@@ -112,19 +106,19 @@ static int add_ip(struct job *j, const char *kind, const char *value)
 }
 
 /* On every network whose address it is, or on the one that was named. */
-static int add_address(struct job *j, const char *kind, const char *value)
+static int add_address(const struct ctl_job *j, const char *kind, const char *value)
 {
+    const struct request *q = j->request;
     char canonical[ADDRESS_MAX_TEXT + 1];
     bool found = false;
 
     for (size_t i = 0; i < j->conf->networks.n; i++) {
         const struct network_conf *net = &backend_network_at(j->conf, i)->base;
-        const char *only = j->request->network;
         struct address_rules rules;
         char *wrong = network_rules(net, &rules);
 
         free(wrong); /* the settings are checked: there is nothing wrong */
-        if ((only != NULL && strcmp(only, net->label) != 0) ||
+        if ((q->network != NULL && strcmp(q->network, net->label) != 0) ||
             !address_to_script(&rules, value, strlen(value), NULL))
             continue;
         found = true;
@@ -135,7 +129,7 @@ static int add_address(struct job *j, const char *kind, const char *value)
     if (found)
         return EX_OK;
     ctl_complain(&ban_command, "'%s' is no address of %s", value,
-                 j->request->network != NULL ? j->request->network : "any network served");
+                 q->network != NULL ? q->network : "any network served");
     return EX_DATAERR;
 }
 
@@ -146,7 +140,7 @@ static bool take_network(void *ctx, const struct db_value *row, size_t n)
     return false;
 }
 
-static int add_miner(struct job *j, const char *kind, const char *value)
+static int add_miner(const struct ctl_job *j, const char *kind, const char *value)
 {
     char text[UUID_TEXT_LEN + 1], network[NETWORK_MAX_NAME + 1] = "";
     struct uuid guid;
@@ -166,29 +160,30 @@ static int add_miner(struct job *j, const char *kind, const char *value)
     return insert(j, kind, network, text) ? EX_OK : EXIT_FAILURE;
 }
 
-static int add(struct job *j)
+static int add(const struct ctl_job *j)
 {
     static const struct {
         const char *kind;
-        int (*add)(struct job *j, const char *kind, const char *value);
+        int (*add)(const struct ctl_job *j, const char *kind, const char *value);
     } kinds[] = {{"ip", add_ip}, {"address", add_address}, {"miner", add_miner}};
     const struct request *q = j->request;
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].kind, q->word[1]) == 0)
-            return kinds[i].add(j, kinds[i].kind, q->word[2]);
-    ctl_complain(&ban_command, "'%s' is neither ip, address nor miner", q->word[1]);
+        if (strcmp(kinds[i].kind, q->words.word[1]) == 0)
+            return kinds[i].add(j, kinds[i].kind, q->words.word[2]);
+    ctl_complain(&ban_command, "'%s' is neither ip, address nor miner", q->words.word[1]);
     return ctl_usage_error(&ban_command);
 }
 
 /* --- the other actions --- */
 
-static int ban_remove(struct job *j)
+static int ban_remove(const struct ctl_job *j)
 {
+    const struct request *q = j->request;
     uint64_t changed = 0;
     int64_t id;
 
-    if (!ctl_number(&ban_command, "remove", j->request->word[1], 1, INT64_MAX, &id))
+    if (!ctl_number(&ban_command, "remove", q->words.word[1], 1, INT64_MAX, &id))
         return EX_USAGE;
     enum db_result r = db_exec(j->db,
                                "UPDATE ban SET expires_at = UTC_TIMESTAMP(6) WHERE id = ?"
@@ -228,10 +223,11 @@ static json_t *table_to_json(const struct ctl_table *t)
     return list;
 }
 
-static int list(struct job *j)
+static int list(const struct ctl_job *j)
 {
+    const struct request *q = j->request;
     struct ctl_table t = {.columns = COLUMNS};
-    int status = EXIT_FAILURE;
+    int status;
 
     ctl_table_add(&t, columns);
     enum db_result r =
@@ -242,8 +238,8 @@ static int list(struct job *j)
                  " FROM active_ban ORDER BY active_ban.id LIMIT 10000",
                  NULL, 0, list_row, &t);
     if (r != DB_OK)
-        ctl_complain(&ban_command, "%s (%s)", db_error(j->db), db_result_name(r));
-    else if (j->request->json)
+        status = ctl_complain_db(&ban_command, j->db, r);
+    else if (q->json)
         status = ctl_print_json(table_to_json(&t));
     else if (t.rows == 1)
         status = puts("no bans") >= 0 ? EX_OK : EXIT_FAILURE;
@@ -253,11 +249,8 @@ static int list(struct job *j)
     return status;
 }
 
-static const struct action {
-    const char *name;
-    int words; /* with its own name */
-    int (*run)(struct job *j);
-} actions[] = {{"add", 3, add}, {"list", 1, list}, {"remove", 2, ban_remove}};
+static const struct ctl_action actions[] = {
+    {"add", 3, add}, {"list", 1, list}, {"remove", 2, ban_remove}};
 
 /* --- the command --- */
 
@@ -281,37 +274,22 @@ static bool read_options(int argc, char **argv, struct request *q, bool *ret_hel
         ctl_complain(&ban_command, "--reason: longer than %d bytes", REASON_MAX);
         return false;
     }
-    while (optind < argc && q->words < 3)
-        q->word[q->words++] = argv[optind++];
-    return optind == argc;
+    return ctl_read_words(argc, argv, &q->words);
 }
 
 static int run(const char *config, int argc, char **argv)
 {
-    const struct action *action = NULL;
-    struct request q = {.word = {"", "", ""}};
+    struct request q = {0};
     bool help = false;
-    int status;
 
     if (!read_options(argc, argv, &q, &help))
         return ctl_usage_error(&ban_command);
     if (help)
         return ctl_help(&ban_command);
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-        if (q.words == actions[i].words && strcmp(q.word[0], actions[i].name) == 0)
-            action = &actions[i];
-    if (action == NULL)
-        return ctl_usage_error(&ban_command);
-    struct backend_conf *conf =
-        ctl_load(&ban_command, &backend_schema, config != NULL ? config : BACKEND_CONF_PATH);
-    if (conf == NULL)
-        return EX_CONFIG;
-    struct job job = {conf, &q, ctl_open_db(&ban_command, &conf->database, &status)};
-    if (job.db != NULL)
-        status = action->run(&job);
-    db_close(&job.db);
-    conf_free(&backend_schema, conf);
-    return status;
+    const struct ctl_action *action =
+        ctl_find_action(actions, sizeof actions / sizeof actions[0], &q.words);
+    return action != NULL ? ctl_with_db(&ban_command, config, action->run, &q)
+                          : ctl_usage_error(&ban_command);
 }
 
 const struct ctl_command ban_command = {

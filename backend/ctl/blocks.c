@@ -38,17 +38,18 @@ static const char sql_blocks[] =
     " LEFT JOIN miner m ON m.id = b.finder_id WHERE b.pool_block AND (? IS NULL OR b.network = ?)"
     " AND (? IS NULL OR b.status = ?) ORDER BY b.network, b.height DESC, b.id DESC LIMIT ?";
 
-static int show(struct db *db, const struct request *q)
+static int show(const struct ctl_job *j)
 {
+    const struct request *q = j->request;
     const struct db_value network = q->network != NULL ? DB_TEXT(q->network) : DB_NULL;
     const struct db_value state = q->status != NULL ? DB_TEXT(q->status) : DB_NULL;
     const struct db_value params[] = {network, network, state, state, DB_INT(q->limit)};
     struct sheet s = sheet_new(columns, COLUMNS);
-    int status = EXIT_FAILURE;
-    enum db_result r = db_query(db, sql_blocks, params, 5, sheet_row, &s);
+    int status;
+    enum db_result r = db_query(j->db, sql_blocks, params, 5, sheet_row, &s);
 
     if (r != DB_OK)
-        ctl_complain(&blocks_command, "%s (%s)", db_error(db), db_result_name(r));
+        status = ctl_complain_db(&blocks_command, j->db, r);
     else
         status = sheet_print(&s, q->json, "no blocks of the pool");
     sheet_free(&s);
@@ -79,22 +80,10 @@ static int run(const char *config, int argc, char **argv)
 {
     struct request q = {.limit = LIMIT_DEFAULT};
     bool help = false;
-    int status = EXIT_FAILURE;
 
     if (!read_options(argc, argv, &q, &help))
         return ctl_usage_error(&blocks_command);
-    if (help)
-        return ctl_help(&blocks_command);
-    struct backend_conf *conf =
-        ctl_load(&blocks_command, &backend_schema, config != NULL ? config : BACKEND_CONF_PATH);
-    if (conf == NULL)
-        return EX_CONFIG;
-    struct db *db = ctl_open_db(&blocks_command, &conf->database, &status);
-    if (db != NULL)
-        status = show(db, &q);
-    db_close(&db);
-    conf_free(&backend_schema, conf);
-    return status;
+    return help ? ctl_help(&blocks_command) : ctl_with_db(&blocks_command, config, show, &q);
 }
 
 const struct ctl_command blocks_command = {

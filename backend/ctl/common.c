@@ -1,10 +1,13 @@
 /* What the commands share. */
+#include "backend/conf/settings.h"
 #include "backend/ctl/ctl.h"
 #include "common/db/schema.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -78,6 +81,48 @@ struct broker *ctl_open_broker(const struct ctl_command *command, const struct b
     ctl_complain(command, "broker: %s", broker_error(broker));
     *ret = EXIT_FAILURE;
     broker_close(&broker);
+    return NULL;
+}
+
+int ctl_complain_db(const struct ctl_command *command, struct db *db, enum db_result r)
+{
+    ctl_complain(command, "%s (%s)", db_error(db), db_result_name(r));
+    return EXIT_FAILURE;
+}
+
+int ctl_with_db(const struct ctl_command *command, const char *config, ctl_job_fn *fn,
+                void *request)
+{
+    struct backend_conf *conf =
+        ctl_load(command, &backend_schema, config != NULL ? config : BACKEND_CONF_PATH);
+    int status = EXIT_FAILURE;
+
+    if (conf == NULL)
+        return EX_CONFIG;
+    if (conf->database.query_timeout_ms < command->query_timeout_ms)
+        conf->database.query_timeout_ms = command->query_timeout_ms;
+    struct db *db = ctl_open_db(command, &conf->database, &status);
+    if (db != NULL)
+        status = fn(&(struct ctl_job){conf, db, request});
+    db_close(&db);
+    conf_free(&backend_schema, conf);
+    return status;
+}
+
+bool ctl_read_words(int argc, char **argv, struct ctl_words *ret)
+{
+    ret->n = 0;
+    while (optind < argc && ret->n < CTL_WORDS_MAX)
+        ret->word[ret->n++] = argv[optind++];
+    return optind == argc;
+}
+
+const struct ctl_action *ctl_find_action(const struct ctl_action *actions, size_t n,
+                                         const struct ctl_words *w)
+{
+    for (size_t i = 0; i < n; i++)
+        if (w->n == actions[i].words && strcmp(w->word[0], actions[i].name) == 0)
+            return &actions[i];
     return NULL;
 }
 

@@ -61,20 +61,21 @@ static const struct {
     enum db_result (*explain)(struct explain *e, const char *what);
 } kinds[] = {{explain_block}, {explain_payout}, {explain_miner}};
 
-static int explain(struct explain *e, const char *what)
+static int explain(const struct ctl_job *j)
 {
+    struct explain *e = j->request;
     enum db_result r = DB_OK;
 
+    e->db = j->db;
     e->out = json_array();
     for (size_t i = 0; r == DB_OK && i < sizeof kinds / sizeof kinds[0]; i++)
-        r = kinds[i].explain(e, what);
+        r = kinds[i].explain(e, e->what);
     if (r != DB_OK) {
-        ctl_complain(&explain_command, "%s (%s)", db_error(e->db), db_result_name(r));
         json_decref(e->out);
-        return EXIT_FAILURE;
+        return ctl_complain_db(&explain_command, e->db, r);
     }
     if (e->found == 0) {
-        ctl_complain(&explain_command, "'%s' is no block, miner or payout of this pool", what);
+        ctl_complain(&explain_command, "'%s' is no block, miner or payout of this pool", e->what);
         json_decref(e->out);
         return EX_DATAERR;
     }
@@ -89,7 +90,7 @@ static int explain(struct explain *e, const char *what)
 static int run(const char *config, int argc, char **argv)
 {
     struct explain e = {.network = NULL};
-    int option, status = EXIT_FAILURE;
+    int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'n')
@@ -101,18 +102,8 @@ static int run(const char *config, int argc, char **argv)
     }
     if (optind + 1 != argc)
         return ctl_usage_error(&explain_command);
-    struct backend_conf *conf =
-        ctl_load(&explain_command, &backend_schema, config != NULL ? config : BACKEND_CONF_PATH);
-    if (conf == NULL)
-        return EX_CONFIG;
-    if (conf->database.query_timeout_ms < 60000) /* it may read all of a block's shares */
-        conf->database.query_timeout_ms = 60000;
-    e.db = ctl_open_db(&explain_command, &conf->database, &status);
-    if (e.db != NULL)
-        status = explain(&e, argv[optind]);
-    db_close(&e.db);
-    conf_free(&backend_schema, conf);
-    return status;
+    e.what = argv[optind];
+    return ctl_with_db(&explain_command, config, explain, &e);
 }
 
 const struct ctl_command explain_command = {
@@ -128,5 +119,6 @@ const struct ctl_command explain_command = {
         "  --network NETWORK   of this network only\n"
         "  --json              print it as JSON; amounts are strings, in base units\n\n"
         "Exit status 1 when anything differs by as little as one unit.\n",
+    .query_timeout_ms = 60000, /* it may read all of a block's shares */
     .run = run,
 };

@@ -11,6 +11,7 @@
 
 struct explain {
     struct db *db;
+    const char *what;    /* whose name it is */
     const char *network; /* NULL: any */
     bool json;
     json_t *out;    /* what was explained, an object each */

@@ -19,23 +19,16 @@ static const struct option options[] = {
 
 struct request {
     const char *network;
-    const char *word[3]; /* the action, the miner, the amount */
-    int words;
+    struct ctl_words words; /* the action, the miner, the amount */
     bool json;
+    const struct ctl_action *action;
+    const struct miner_row *miner; /* the action is for this one now */
+    struct sheet sheet;            /* of show */
 };
 
-struct job {
-    const struct request *request;
-    struct db *db;
-    const struct miner_row *miner;
-    struct sheet *sheet; /* of show */
-};
-
-static bool done(struct job *j, enum db_result r)
+static int done(const struct ctl_job *j, enum db_result r)
 {
-    if (r != DB_OK)
-        ctl_complain(&miner_command, "%s (%s)", db_error(j->db), db_result_name(r));
-    return r == DB_OK;
+    return r == DB_OK ? EX_OK : ctl_complain_db(&miner_command, j->db, r);
 }
 
 /* --- show --- */
@@ -63,9 +56,11 @@ static const char sql_show[] =
     " LEFT JOIN account a ON a.network = m.network AND a.kind = 'miner' AND a.miner_id = m.id"
     " WHERE m.id = ?";
 
-static bool show(struct job *j)
+static int show(const struct ctl_job *j)
 {
-    return done(j, db_query(j->db, sql_show, &DB_TEXT(j->miner->id), 1, sheet_row, j->sheet));
+    struct request *q = j->request;
+
+    return done(j, db_query(j->db, sql_show, &DB_TEXT(q->miner->id), 1, sheet_row, &q->sheet));
 }
 
 /* One below the other: there are too many for a line. */
@@ -84,32 +79,34 @@ static int print_shown(const struct sheet *s)
 /* --- changing --- */
 
 /* Only this column: whatever else of the miner changes meanwhile stays. */
-static bool set_disabled(struct job *j, bool disabled)
+static int set_disabled(const struct ctl_job *j, bool disabled)
 {
-    const struct miner_row *m = j->miner;
+    const struct miner_row *m = ((const struct request *)j->request)->miner;
     const struct db_value params[] = {DB_INT(disabled), DB_TEXT(m->id)};
+    int status =
+        done(j, db_exec(j->db, "UPDATE miner SET disabled = ? WHERE id = ?", params, 2, NULL));
 
-    if (!done(j, db_exec(j->db, "UPDATE miner SET disabled = ? WHERE id = ?", params, 2, NULL)))
-        return false;
-    printf("%s: %s of %s\n", disabled ? "disabled" : "enabled", m->address, m->network);
-    return true;
+    if (status == EX_OK)
+        printf("%s: %s of %s\n", disabled ? "disabled" : "enabled", m->address, m->network);
+    return status;
 }
 
-static bool disable(struct job *j)
+static int disable(const struct ctl_job *j)
 {
     return set_disabled(j, true);
 }
 
-static bool enable(struct job *j)
+static int enable(const struct ctl_job *j)
 {
     return set_disabled(j, false);
 }
 
-static bool set_minimum(struct job *j)
+static int set_minimum(const struct ctl_job *j)
 {
     static const char sql[] = "INSERT INTO miner_setting (miner_id, minimum_payout) VALUES (?, ?)"
                               " ON DUPLICATE KEY UPDATE minimum_payout = VALUES(minimum_payout)";
-    const char *text = j->request->word[2];
+    const struct request *q = j->request;
+    const char *text = q->words.word[2];
     bool ours = strcmp(text, "default") == 0;
     char shown[AMOUNT_TEXT] = "the network's";
     int64_t amount = 0;
@@ -117,55 +114,51 @@ static bool set_minimum(struct job *j)
     if (!ours && (!rpc_amount(text, AMOUNT_DECIMALS, &amount) || amount == 0)) {
         ctl_complain(&miner_command, "minimum: '%s' is neither an amount of coins nor default",
                      text);
-        return false;
+        return EXIT_FAILURE;
     }
-    const struct db_value row[] = {DB_TEXT(j->miner->id), ours ? DB_NULL : DB_INT(amount)};
-    if (!done(j, db_exec(j->db, sql, row, 2, NULL)))
-        return false;
+    const struct db_value row[] = {DB_TEXT(q->miner->id), ours ? DB_NULL : DB_INT(amount)};
+    int status = done(j, db_exec(j->db, sql, row, 2, NULL));
+    if (status != EX_OK)
+        return status;
     if (!ours)
         amount_format(amount, shown);
-    printf("minimum payout: %s for %s of %s\n", shown, j->miner->address, j->miner->network);
-    return true;
+    printf("minimum payout: %s for %s of %s\n", shown, q->miner->address, q->miner->network);
+    return EX_OK;
 }
 
 /* --- the command --- */
 
-static const struct action {
-    const char *name;
-    int words; /* with its own name */
-    bool (*run)(struct job *j);
-} actions[] = {
+static const struct ctl_action actions[] = {
     {"show", 2, show}, {"disable", 2, disable}, {"enable", 2, enable}, {"minimum", 3, set_minimum}};
 
-static const struct action *find_action(const struct request *q)
+static int print(struct request *q)
 {
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-        if (q->words == actions[i].words && strcmp(q->word[0], actions[i].name) == 0)
-            return &actions[i];
-    return NULL;
+    if (q->action->run != show)
+        return EX_OK;
+    return q->json ? sheet_print(&q->sheet, true, "") : print_shown(&q->sheet);
 }
 
 /* An address can be that of a miner on several networks: all of them, unless one is named. */
-static int act(struct db *db, const struct request *q, const struct action *action)
+static int act(const struct ctl_job *j)
 {
-    struct sheet s = sheet_new(columns, COLUMNS);
-    struct job j = {.request = q, .db = db, .sheet = &s};
+    struct request *q = j->request;
+    const char *who = q->words.word[1];
     struct miner_list list;
-    int status = EXIT_FAILURE;
+    int status = done(j, miner_find(j->db, who, q->network, &list));
 
-    if (done(&j, miner_find(db, q->word[1], q->network, &list))) {
-        status = list.n > 0 ? EX_OK : EX_DATAERR;
-        if (list.n == 0)
-            ctl_complain(&miner_command, "no miner has the address or guid '%s'", q->word[1]);
+    if (status == EX_OK && list.n == 0) {
+        ctl_complain(&miner_command, "no miner has the address or guid '%s'", who);
+        status = EX_DATAERR;
     }
+    q->sheet = sheet_new(columns, COLUMNS);
     for (size_t i = 0; status == EX_OK && i < list.n; i++) {
-        j.miner = &list.miner[i];
-        status = action->run(&j) ? EX_OK : EXIT_FAILURE;
+        q->miner = &list.miner[i];
+        status = q->action->run(j);
     }
-    if (status == EX_OK && action->run == show)
-        status = q->json ? sheet_print(&s, true, "") : print_shown(&s);
+    if (status == EX_OK)
+        status = print(q);
     miner_list_free(&list);
-    sheet_free(&s);
+    sheet_free(&q->sheet);
     return status;
 }
 
@@ -183,34 +176,21 @@ static bool read_options(int argc, char **argv, struct request *q, bool *ret_hel
         else
             return false;
     }
-    while (optind < argc && q->words < 3)
-        q->word[q->words++] = argv[optind++];
-    return optind == argc;
+    return ctl_read_words(argc, argv, &q->words);
 }
 
 static int run(const char *config, int argc, char **argv)
 {
-    struct request q = {.word = {"", "", ""}};
+    struct request q = {0};
     bool help = false;
-    int status = EXIT_FAILURE;
 
     if (!read_options(argc, argv, &q, &help))
         return ctl_usage_error(&miner_command);
     if (help)
         return ctl_help(&miner_command);
-    const struct action *action = find_action(&q);
-    if (action == NULL)
-        return ctl_usage_error(&miner_command);
-    struct backend_conf *conf =
-        ctl_load(&miner_command, &backend_schema, config != NULL ? config : BACKEND_CONF_PATH);
-    if (conf == NULL)
-        return EX_CONFIG;
-    struct db *db = ctl_open_db(&miner_command, &conf->database, &status);
-    if (db != NULL)
-        status = act(db, &q, action);
-    db_close(&db);
-    conf_free(&backend_schema, conf);
-    return status;
+    q.action = ctl_find_action(actions, sizeof actions / sizeof actions[0], &q.words);
+    return q.action != NULL ? ctl_with_db(&miner_command, config, act, &q)
+                            : ctl_usage_error(&miner_command);
 }
 
 const struct ctl_command miner_command = {

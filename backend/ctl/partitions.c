@@ -9,7 +9,6 @@
 
 #define AHEAD_DEFAULT 7
 #define AHEAD_MAX     366 /* partition_days() takes no more */
-#define TIMEOUT_MS    (10 * 60 * 1000)
 
 static const struct option options[] = {
     {"ahead", required_argument, NULL, 'a'},
@@ -17,23 +16,14 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int make_partitions(struct backend_conf *conf, int64_t ahead)
+static int make_partitions(const struct ctl_job *j)
 {
-    int status;
+    const int64_t *ahead = j->request;
+    enum db_result r = db_exec(j->db, "CALL partition_days(?)", &DB_INT(*ahead), 1, NULL);
 
-    /* rows that came while it did not run are moved; that may take longer than a statement should
-     */
-    if (conf->database.query_timeout_ms < TIMEOUT_MS)
-        conf->database.query_timeout_ms = TIMEOUT_MS;
-    struct db *db = ctl_open_db(&partitions_command, &conf->database, &status);
-    if (db == NULL)
-        return status;
-    enum db_result r =
-        db_exec(db, "CALL partition_days(?)", (const struct db_value[]){DB_INT(ahead)}, 1, NULL);
     if (r != DB_OK)
-        ctl_complain(&partitions_command, "%s (%s); it can be run again at any time", db_error(db),
-                     db_result_name(r));
-    db_close(&db);
+        ctl_complain(&partitions_command, "%s (%s); it can be run again at any time",
+                     db_error(j->db), db_result_name(r));
     return r == DB_OK ? EX_OK : EXIT_FAILURE;
 }
 
@@ -51,13 +41,7 @@ static int run(const char *config, int argc, char **argv)
     }
     if (optind < argc)
         return ctl_usage_error(&partitions_command);
-    struct backend_conf *conf =
-        ctl_load(&partitions_command, &backend_schema, config != NULL ? config : BACKEND_CONF_PATH);
-    if (conf == NULL)
-        return EX_CONFIG;
-    int status = make_partitions(conf, ahead);
-    conf_free(&backend_schema, conf);
-    return status;
+    return ctl_with_db(&partitions_command, config, make_partitions, &ahead);
 }
 
 const struct ctl_command partitions_command = {
@@ -65,5 +49,7 @@ const struct ctl_command partitions_command = {
     .usage = "[--ahead DAYS]",
     .text = "make the daily partitions of shares and rejections (for cron)",
     .help = "  --ahead DAYS  how many days ahead, 1 to 366 (default 7)\n",
+    /* rows that came while it did not run are moved */
+    .query_timeout_ms = (int64_t)10 * 60 * 1000,
     .run = run,
 };

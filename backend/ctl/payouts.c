@@ -19,25 +19,12 @@ static const struct option options[] = {
 
 struct request {
     const char *network, *reason;
-    const char *word[2]; /* the action and its argument */
-    int words;
+    struct ctl_words words;
     int64_t limit;
     bool json;
 };
 
-struct job {
-    const struct backend_conf *conf;
-    const struct request *request;
-    struct db *db;
-};
-
 #define N(columns) (sizeof(columns) / sizeof(columns)[0])
-
-static int complain_db(struct db *db, enum db_result r)
-{
-    ctl_complain(&payouts_command, "%s (%s)", db_error(db), db_result_name(r));
-    return EXIT_FAILURE;
-}
 
 /* --- list --- */
 
@@ -79,7 +66,7 @@ static bool take_due(void *ctx, const struct db_value *row, size_t n)
     return true;
 }
 
-static enum db_result list_unpayable(struct job *j, struct listing *l,
+static enum db_result list_unpayable(const struct ctl_job *j, struct listing *l,
                                      const struct backend_network *net)
 {
     const struct db_value params[] = {DB_TEXT(net->base.label), DB_INT(net->minimum_payout)};
@@ -95,11 +82,12 @@ static enum db_result list_unpayable(struct job *j, struct listing *l,
                     params, 2, take_due, l);
 }
 
-static enum db_result read_listing(struct job *j, struct listing *l)
+static enum db_result read_listing(const struct ctl_job *j, struct listing *l)
 {
-    const char *only = j->request->network;
+    const struct request *q = j->request;
+    const char *only = q->network;
     const struct db_value network = only != NULL ? DB_TEXT(only) : DB_NULL;
-    const struct db_value params[] = {network, network, DB_INT(j->request->limit)};
+    const struct db_value params[] = {network, network, DB_INT(q->limit)};
     enum db_result r =
         db_query(j->db,
                  PAYOUT_ROW " WHERE ? IS NULL OR p.network = ? ORDER BY p.status IN ('intent',"
@@ -122,11 +110,12 @@ static enum db_result read_listing(struct job *j, struct listing *l)
     return r;
 }
 
-static int print_listing(struct job *j, struct listing *l)
+static int print_listing(const struct ctl_job *j, struct listing *l)
 {
+    const struct request *q = j->request;
     int status;
 
-    if (j->request->json)
+    if (q->json)
         return ctl_print_json(json_pack("{s:O, s:O, s:O}", "frozen", l->freezes.list, "payouts",
                                         l->payouts.list, "unpayable", l->unpayable.list));
     status = sheet_print(&l->payouts, false, "no payouts");
@@ -141,13 +130,13 @@ static int print_listing(struct job *j, struct listing *l)
     return status;
 }
 
-static int list(struct job *j)
+static int list(const struct ctl_job *j)
 {
     struct listing l = {.payouts = sheet_new(payout_columns, N(payout_columns)),
                         .freezes = sheet_new(freeze_columns, N(freeze_columns)),
                         .unpayable = sheet_new(unpayable_columns, N(unpayable_columns))};
     enum db_result r = read_listing(j, &l);
-    int status = r == DB_OK ? print_listing(j, &l) : complain_db(j->db, r);
+    int status = r == DB_OK ? print_listing(j, &l) : ctl_complain_db(&payouts_command, j->db, r);
 
     sheet_free(&l.payouts);
     sheet_free(&l.freezes);
@@ -188,12 +177,13 @@ static const struct part {
 };
 #define PARTS (sizeof parts / sizeof parts[0])
 
-static int print_parts(struct job *j, struct sheet *sheets)
+static int print_parts(const struct ctl_job *j, struct sheet *sheets)
 {
+    const struct request *q = j->request;
     json_t *object;
     int status = EX_OK;
 
-    if (j->request->json) {
+    if (q->json) {
         object = json_copy(json_array_get(sheets[0].list, 0));
         for (size_t i = 1; i < PARTS; i++)
             json_object_set(object, parts[i].name, sheets[i].list);
@@ -206,16 +196,17 @@ static int print_parts(struct job *j, struct sheet *sheets)
     return status;
 }
 
-static int show(struct job *j)
+static int show(const struct ctl_job *j)
 {
+    const char *word = ((const struct request *)j->request)->words.word[1];
     char text[UUID_TEXT_LEN + 1];
     struct sheet sheets[PARTS];
     struct uuid id;
     enum db_result r = DB_OK;
     int status;
 
-    if (!uuid_parse(j->request->word[1], strlen(j->request->word[1]), &id)) {
-        ctl_complain(&payouts_command, "'%s' is no payout's id", j->request->word[1]);
+    if (!uuid_parse(word, strlen(word), &id)) {
+        ctl_complain(&payouts_command, "'%s' is no payout's id", word);
         return EX_DATAERR;
     }
     uuid_format(&id, text);
@@ -225,7 +216,7 @@ static int show(struct job *j)
             r = db_query(j->db, parts[i].sql, &DB_TEXT(text), 1, sheet_row, &sheets[i]);
     }
     if (r != DB_OK) {
-        status = complain_db(j->db, r);
+        status = ctl_complain_db(&payouts_command, j->db, r);
     } else if (sheet_rows(&sheets[0]) == 0) {
         ctl_complain(&payouts_command, "there is no payout %s", text);
         status = EXIT_FAILURE;
@@ -239,49 +230,46 @@ static int show(struct job *j)
 
 /* --- freeze and thaw --- */
 
-static bool network_known(const struct job *j)
+static bool network_known(const struct backend_conf *conf, const char *name)
 {
-    for (size_t i = 0; i < j->conf->networks.n; i++)
-        if (strcmp(backend_network_at(j->conf, i)->base.label, j->request->network) == 0)
+    for (size_t i = 0; i < conf->networks.n; i++)
+        if (strcmp(backend_network_at(conf, i)->base.label, name) == 0)
             return true;
     return false;
 }
 
-static int set_frozen(struct job *j, bool frozen)
+static int set_frozen(const struct ctl_job *j, bool frozen)
 {
     const struct request *q = j->request;
     enum db_result r;
 
     if (q->network == NULL || q->reason == NULL || *q->reason == '\0') {
-        ctl_complain(&payouts_command, "%s needs --network and --reason", q->word[0]);
+        ctl_complain(&payouts_command, "%s needs --network and --reason", q->words.word[0]);
         return EX_USAGE;
     }
-    if (!network_known(j)) {
+    if (!network_known(j->conf, q->network)) {
         ctl_complain(&payouts_command, "there is no network '%s' in the settings", q->network);
         return EX_DATAERR;
     }
     r = freeze_set(j->db, q->network, frozen, q->reason);
     if (r != DB_OK)
-        return complain_db(j->db, r);
+        return ctl_complain_db(&payouts_command, j->db, r);
     printf("payouts of %s are %s\n", q->network, frozen ? "frozen" : "thawed");
     return EX_OK;
 }
 
-static int freeze(struct job *j)
+static int freeze(const struct ctl_job *j)
 {
     return set_frozen(j, true);
 }
 
-static int thaw(struct job *j)
+static int thaw(const struct ctl_job *j)
 {
     return set_frozen(j, false);
 }
 
-static const struct action {
-    const char *name;
-    int words; /* with its own name */
-    int (*run)(struct job *j);
-} actions[] = {{"list", 1, list}, {"show", 2, show}, {"freeze", 1, freeze}, {"thaw", 1, thaw}};
+static const struct ctl_action actions[] = {
+    {"list", 1, list}, {"show", 2, show}, {"freeze", 1, freeze}, {"thaw", 1, thaw}};
 
 /* --- the command --- */
 
@@ -306,37 +294,21 @@ static bool read_options(int argc, char **argv, struct request *q, bool *ret_hel
         ctl_complain(&payouts_command, "--reason: longer than %d bytes", FREEZE_REASON_MAX);
         return false;
     }
-    while (optind < argc && q->words < 2)
-        q->word[q->words++] = argv[optind++];
-    return optind == argc;
+    return ctl_read_words(argc, argv, &q->words);
 }
 
 static int run(const char *config, int argc, char **argv)
 {
-    const struct action *action = NULL;
-    struct request q = {.word = {"", ""}, .limit = 100};
+    struct request q = {.limit = 100};
     bool help = false;
-    int status;
 
     if (!read_options(argc, argv, &q, &help))
         return ctl_usage_error(&payouts_command);
     if (help)
         return ctl_help(&payouts_command);
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-        if (q.words == actions[i].words && strcmp(q.word[0], actions[i].name) == 0)
-            action = &actions[i];
-    if (action == NULL)
-        return ctl_usage_error(&payouts_command);
-    struct backend_conf *conf =
-        ctl_load(&payouts_command, &backend_schema, config != NULL ? config : BACKEND_CONF_PATH);
-    if (conf == NULL)
-        return EX_CONFIG;
-    struct job job = {conf, &q, ctl_open_db(&payouts_command, &conf->database, &status)};
-    if (job.db != NULL)
-        status = action->run(&job);
-    db_close(&job.db);
-    conf_free(&backend_schema, conf);
-    return status;
+    const struct ctl_action *action = ctl_find_action(actions, N(actions), &q.words);
+    return action != NULL ? ctl_with_db(&payouts_command, config, action->run, &q)
+                          : ctl_usage_error(&payouts_command);
 }
 
 const struct ctl_command payouts_command = {
