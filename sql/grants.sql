@@ -33,7 +33,8 @@ GRANT SELECT ON penstock.intake_worker TO penstock_frontend_rights;
 GRANT SELECT ON penstock.intake_ban TO penstock_frontend_rights;
 -- to refuse a schema that the program does not know
 GRANT SELECT ON penstock.schema_level TO penstock_frontend_rights;
--- what pages, the API and monitoring show; 0006_site_views.sql says what each view leaves out
+-- what pages, the API and monitoring show; 0006_site_views.sql and
+-- 0007_watching.sql say what each view leaves out
 -- the chain, and the pool's blocks
 GRANT SELECT ON penstock.site_tip TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_block TO penstock_frontend_rights;
@@ -44,7 +45,9 @@ GRANT SELECT ON penstock.site_miner_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_rejected_minute TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_minute TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_hour TO penstock_frontend_rights;
-GRANT SELECT ON penstock.site_rejected TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_worker_day TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_address_hour TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_rejected_day TO penstock_frontend_rights;
 -- a miner: its balance, its workers, what it was credited and paid
 GRANT SELECT ON penstock.site_miner TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker TO penstock_frontend_rights;
@@ -87,6 +90,7 @@ GRANT UPDATE (block_id) ON penstock.share TO penstock_backend_rights;
 -- depends on these sums.
 GRANT SELECT, INSERT, UPDATE ON penstock.share_stats TO penstock_backend_rights;
 GRANT SELECT, INSERT, UPDATE ON penstock.rejected_stats TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.rejected_worker_stats TO penstock_backend_rights;
 
 -- chain tips as they appear
 GRANT SELECT, INSERT ON penstock.tip TO penstock_backend_rights;
@@ -124,6 +128,9 @@ GRANT SELECT, INSERT, UPDATE (ended_at, outcome, detail) ON penstock.task_run TO
 GRANT SELECT, INSERT, UPDATE ON penstock.miner_rating TO penstock_backend_rights;
 GRANT SELECT, INSERT, UPDATE ON penstock.share_stats_hour TO penstock_backend_rights;
 GRANT SELECT, INSERT, UPDATE ON penstock.network_stats TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.miner_stats_hour TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.worker_day TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.rejected_day TO penstock_backend_rights;
 GRANT SELECT, INSERT ON penstock.audit_run TO penstock_backend_rights;
 
 -- clean-up: what is old goes by procedures that decide themselves what is (sql/ledger.sql)

@@ -153,6 +153,7 @@ GRANT SELECT ON penstock.share_stats_hour TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.work TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.share_stats TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.rejected_stats TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.rejected_worker_stats TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.task_run TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.lane_progress TO 'penstock_cleaner'@'localhost';
 
@@ -218,7 +219,7 @@ END //
 -- Deletes at most MOST rows of TAB that are more than KEEP days old, and of NETWORK for statistics.
 -- Statistics by the minute go once their hour has its sum.
 CREATE OR REPLACE DEFINER = 'penstock_cleaner'@'localhost' PROCEDURE delete_old(
-    IN p_table VARCHAR(16), IN p_network VARCHAR(32) CHARACTER SET ascii, IN p_keep INT, IN p_most INT,
+    IN p_table VARCHAR(32), IN p_network VARCHAR(32) CHARACTER SET ascii, IN p_keep INT, IN p_most INT,
     OUT ret_rows BIGINT)
     SQL SECURITY DEFINER
     MODIFIES SQL DATA
@@ -240,6 +241,8 @@ BEGIN
          LIMIT p_most;
     WHEN 'rejected_stats' THEN
         DELETE FROM rejected_stats WHERE network = p_network AND minute < v_minute LIMIT p_most;
+    WHEN 'rejected_worker_stats' THEN
+        DELETE FROM rejected_worker_stats WHERE network = p_network AND hour < v_minute DIV 60 LIMIT p_most;
     WHEN 'task_run' THEN
         DELETE FROM task_run WHERE started_at < v_before LIMIT p_most;
     WHEN 'lane_progress' THEN

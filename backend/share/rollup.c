@@ -11,6 +11,9 @@ static const char sql_share_stats[] =
     " VALUES (?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE shares = shares + VALUES(shares),"
     " rejected = rejected + VALUES(rejected), difficulty = difficulty + VALUES(difficulty),"
     " hash_rate = hash_rate + VALUES(hash_rate)";
+static const char sql_worker_reasons[] =
+    "INSERT INTO rejected_worker_stats (network, hour, worker_id, reason, rejected)"
+    " VALUES (?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE rejected = rejected + VALUES(rejected)";
 static const char sql_rejected_stats[] =
     "INSERT INTO rejected_stats (network, minute, reason, rejected) VALUES (?, ?, ?, ?)"
     " ON DUPLICATE KEY UPDATE rejected = rejected + VALUES(rejected)";
@@ -151,9 +154,66 @@ static enum db_result add_reasons(struct db *db, const char *network, struct sha
     return r;
 }
 
+/* --- reasons, by the worker and hour --- */
+
+static int cmp_worker_reasons(const void *pa, const void *pb)
+{
+    const struct rollup_reason *a = pa, *b = pb;
+
+    if (a->hour != b->hour)
+        return a->hour < b->hour ? -1 : 1;
+    if (a->worker_id != b->worker_id)
+        return a->worker_id < b->worker_id ? -1 : 1;
+    return strcmp(a->reason, b->reason);
+}
+
+size_t rollup_reasons(struct share **shares, size_t n, struct rollup_reason *rows)
+{
+    size_t all = 0, merged = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (shares[i]->state == SHARE_REJECTED && shares[i]->work.found)
+            rows[all++] =
+                (struct rollup_reason){minute_of(shares[i]) / 60, shares[i]->work.worker_id,
+                                       reason_name(shares[i]->reason), 1};
+    if (all == 0)
+        return 0;
+    qsort(rows, all, sizeof(*rows), cmp_worker_reasons);
+    for (size_t i = 1; i < all; i++) {
+        if (cmp_worker_reasons(&rows[merged], &rows[i]) == 0)
+            rows[merged].rejected++;
+        else
+            rows[++merged] = rows[i];
+    }
+    return merged + 1;
+}
+
+static enum db_result add_worker_reasons(struct db *db, const char *network, struct share **shares,
+                                         size_t n)
+{
+    struct rollup_reason *rows = mem_zalloc(n * sizeof(*rows));
+    size_t rows_n = rollup_reasons(shares, n, rows);
+    struct db_value(*v)[5] = mem_zalloc(rows_n * sizeof(*v));
+    enum db_result r;
+
+    for (size_t i = 0; i < rows_n; i++) {
+        struct db_value row[5] = {DB_TEXT(network), DB_UINT(rows[i].hour),
+                                  DB_UINT(rows[i].worker_id), DB_TEXT(rows[i].reason),
+                                  DB_UINT(rows[i].rejected)};
+        memcpy(v[i], row, sizeof(row));
+    }
+    r = db_exec_many(db, sql_worker_reasons, *v, 5, rows_n, NULL);
+    FAULT_POINT("rollup.worker_reasons");
+    free(v);
+    free(rows);
+    return r;
+}
+
 enum db_result rollup_add(struct db *db, const char *network, struct share **shares, size_t n)
 {
     enum db_result r = add_workers(db, network, shares, n);
 
+    if (r == DB_OK)
+        r = add_worker_reasons(db, network, shares, n);
     return r == DB_OK ? add_reasons(db, network, shares, n) : r;
 }

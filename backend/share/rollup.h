@@ -1,4 +1,4 @@
-/* Sums of a batch for share_stats and rejected_stats. */
+/* Sums of a batch for share_stats, rejected_worker_stats and rejected_stats. */
 #ifndef PENSTOCK_BACKEND_SHARE_ROLLUP_H
 #define PENSTOCK_BACKEND_SHARE_ROLLUP_H
 
@@ -18,5 +18,16 @@ struct rollup_row {
 
 /* Merges SHARES into rows sorted by worker and minute; ROWS has room for N. Public for its test. */
 size_t rollup_rows(struct share **shares, size_t n, struct rollup_row *rows);
+
+struct rollup_reason {
+    uint32_t hour;
+    uint64_t worker_id;
+    const char *reason;
+    uint64_t rejected;
+};
+
+/* Merges the rejected ones whose work is known into rows sorted by hour, worker and reason; ROWS
+ * has room for N. Public for its test. */
+size_t rollup_reasons(struct share **shares, size_t n, struct rollup_reason *rows);
 
 #endif

@@ -141,6 +141,8 @@ static enum task_result delete_minutes(struct cleaning *c)
             r = delete_old(c, "share_stats", network, keep);
         if (r == DB_OK)
             r = delete_old(c, "rejected_stats", network, keep);
+        if (r == DB_OK)
+            r = delete_old(c, "rejected_worker_stats", network, keep);
     }
     return task_db(c->run, r, "statistics by the minute");
 }

@@ -1,4 +1,4 @@
-/* Sums by the hour, for roll-stats and for clean-up. */
+/* Sums by the hour and by miner, for roll-stats and for clean-up. */
 #ifndef PENSTOCK_BACKEND_TASK_ROLL_H
 #define PENSTOCK_BACKEND_TASK_ROLL_H
 
@@ -16,5 +16,15 @@ enum db_result roll_oldest(struct db *db, const char *network, uint64_t hour);
 
 /* The network as a whole in HOUR, from the sums of its workers. */
 enum db_result roll_network(struct db *db, const char *network, uint64_t hour);
+
+/* The sums by miner of HOUR and all later ones, from those of its workers. */
+enum db_result roll_miners(struct db *db, const char *network, uint64_t hour);
+
+#define ROLL_DAY_HOURS   24 /* before the current one */
+#define ROLL_NOW_MINUTES 10 /* whole ones, over which a rate is taken */
+
+/* The last day of each worker, by itself and by reason of rejection; NOW_S in seconds since the
+ * epoch. */
+enum db_result roll_days(struct db *db, const char *network, uint64_t now_s);
 
 #endif

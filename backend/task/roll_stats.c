@@ -79,9 +79,84 @@ enum db_result roll_network(struct db *db, const char *network, uint64_t hour)
     return r;
 }
 
+/* --- by the miner --- */
+
+enum db_result roll_miners(struct db *db, const char *network, uint64_t hour)
+{
+    static const char sql[] =
+        "INSERT INTO miner_stats_hour (miner_id, hour, network, shares, rejected, difficulty, "
+        "workers) SELECT w.miner_id, s.hour, s.network, SUM(s.shares), SUM(s.rejected), "
+        "SUM(s.difficulty), COUNT(*) FROM share_stats_hour s JOIN worker w ON w.id = s.worker_id "
+        "WHERE s.network = ? AND s.hour >= ? GROUP BY w.miner_id, s.hour, s.network "
+        "ON DUPLICATE KEY UPDATE shares = VALUES(shares), rejected = VALUES(rejected), "
+        "difficulty = VALUES(difficulty), workers = VALUES(workers)";
+    enum db_result r =
+        db_exec(db, sql, (const struct db_value[]){DB_TEXT(network), DB_UINT(hour)}, 2, NULL);
+
+    FAULT_POINT("roll_stats.miners");
+    return r;
+}
+
+/* Of what is not in the day any more, zeros: the others have this run's stamp. */
+static enum db_result clear_days(struct db *db, const char *network, uint64_t now_s)
+{
+    static const char workers_sql[] =
+        "UPDATE worker_day SET shares = 0, rejected = 0, difficulty = 0, now_shares = 0, "
+        "now_difficulty = 0 WHERE network = ? AND rolled_s <> ? AND shares + rejected > 0";
+    static const char reasons_sql[] = "UPDATE rejected_day SET rejected = 0 "
+                                      "WHERE network = ? AND rolled_s <> ? AND rejected > 0";
+    const struct db_value v[] = {DB_TEXT(network), DB_UINT(now_s)};
+    enum db_result r = db_exec(db, workers_sql, v, 2, NULL);
+
+    FAULT_POINT("roll_stats.workers_cleared");
+    if (r == DB_OK)
+        r = db_exec(db, reasons_sql, v, 2, NULL);
+    FAULT_POINT("roll_stats.reasons_cleared");
+    return r;
+}
+
+enum db_result roll_days(struct db *db, const char *network, uint64_t now_s)
+{
+    static const char workers_sql[] =
+        "INSERT INTO worker_day (miner_id, worker_id, network, shares, rejected, difficulty, "
+        "now_shares, now_difficulty, rolled_s) "
+        "SELECT w.miner_id, w.id, ?, h.shares, h.rejected, h.difficulty, COALESCE(m.shares, 0), "
+        "COALESCE(m.difficulty, 0), ? FROM (SELECT worker_id, SUM(shares) AS shares, "
+        "SUM(rejected) AS rejected, SUM(difficulty) AS difficulty FROM share_stats_hour "
+        "WHERE network = ? AND hour >= ? GROUP BY worker_id) h JOIN worker w ON w.id = h.worker_id "
+        "LEFT JOIN (SELECT worker_id, SUM(shares) AS shares, SUM(difficulty) AS difficulty "
+        "FROM share_stats WHERE network = ? AND minute >= ? AND minute < ? GROUP BY worker_id) m "
+        "ON m.worker_id = w.id ON DUPLICATE KEY UPDATE shares = VALUES(shares), "
+        "rejected = VALUES(rejected), difficulty = VALUES(difficulty), "
+        "now_shares = VALUES(now_shares), now_difficulty = VALUES(now_difficulty), "
+        "rolled_s = VALUES(rolled_s)";
+    static const char reasons_sql[] =
+        "INSERT INTO rejected_day (miner_id, worker_id, reason, network, rejected, rolled_s) "
+        "SELECT w.miner_id, w.id, r.reason, r.network, SUM(r.rejected), ? "
+        "FROM rejected_worker_stats r JOIN worker w ON w.id = r.worker_id "
+        "WHERE r.network = ? AND r.hour >= ? GROUP BY w.miner_id, w.id, r.reason, r.network "
+        "ON DUPLICATE KEY UPDATE rejected = VALUES(rejected), rolled_s = VALUES(rolled_s)";
+    uint64_t from = now_s / 3600 - ROLL_DAY_HOURS, minute = now_s / 60;
+    enum db_result r =
+        db_exec(db, workers_sql,
+                (const struct db_value[]){DB_TEXT(network), DB_UINT(now_s), DB_TEXT(network),
+                                          DB_UINT(from), DB_TEXT(network),
+                                          DB_UINT(minute - ROLL_NOW_MINUTES), DB_UINT(minute)},
+                7, NULL);
+
+    FAULT_POINT("roll_stats.days");
+    if (r == DB_OK)
+        r = db_exec(db, reasons_sql,
+                    (const struct db_value[]){DB_UINT(now_s), DB_TEXT(network), DB_UINT(from)}, 3,
+                    NULL);
+    FAULT_POINT("roll_stats.reasons");
+    return r == DB_OK ? clear_days(db, network, now_s) : r;
+}
+
 static enum task_result run_roll_stats(struct task_run *run)
 {
-    uint64_t now = (uint64_t)clock_real_us() / 3600000000, from = now + 1 - HOURS_BACK;
+    uint64_t now_s = (uint64_t)clock_real_us() / 1000000;
+    uint64_t now = now_s / 3600, from = now + 1 - HOURS_BACK;
     enum db_result r;
 
     if (run->options->dry_run) {
@@ -91,6 +166,10 @@ static enum task_result run_roll_stats(struct task_run *run)
     r = roll_from(run->db, run->network, from);
     for (uint64_t hour = from; r == DB_OK && hour <= now; hour++)
         r = roll_network(run->db, run->network, hour);
+    if (r == DB_OK)
+        r = roll_miners(run->db, run->network, from);
+    if (r == DB_OK)
+        r = roll_days(run->db, run->network, now_s);
     return task_db(run, r, "the sums of the last hours");
 }
 

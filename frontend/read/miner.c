@@ -108,6 +108,100 @@ enum db_result read_worker_hours(struct db *db, const char *network, const char 
         take_worker_hour, &list);
 }
 
+/* --- what lies side by side --- */
+
+struct worker_days_list {
+    read_worker_day_fn *fn;
+    void *ctx;
+};
+
+static bool take_worker_day(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct worker_days_list *list = ctx;
+    const struct read_worker_day w = {.name = db_text(&v[0]),
+                                      .last_minute = column_uint(&v[1]),
+                                      .shares = column_uint(&v[2]),
+                                      .rejected = column_uint(&v[3]),
+                                      .difficulty = column_real(&v[4]),
+                                      .hash_rate = column_real(&v[5]) / (READ_RATE_MINUTES * 60),
+                                      .shares_per_second =
+                                          column_real(&v[6]) / (READ_RATE_MINUTES * 60)};
+
+    (void)n;
+    return list->fn(list->ctx, &w);
+}
+
+enum db_result read_worker_days(struct db *db, const char *network, const char *address,
+                                read_worker_day_fn *fn, void *ctx)
+{
+    static const char sql[] =
+        "SELECT worker, last_minute, shares, rejected, difficulty, now_difficulty, now_shares "
+        "FROM site_worker_day WHERE network = ? AND address = ? ORDER BY worker LIMIT ?";
+    struct worker_days_list list = {fn, ctx};
+
+    return db_query(db, sql, PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(READ_MAX_ROWS)),
+                    take_worker_day, &list);
+}
+
+struct rejects_list {
+    read_reject_fn *fn;
+    void *ctx;
+};
+
+static bool take_reject(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct rejects_list *list = ctx;
+    const struct read_reject r = {
+        .worker = db_text(&v[0]), .reason = db_text(&v[1]), .rejected = column_uint(&v[2])};
+
+    (void)n;
+    return list->fn(list->ctx, &r);
+}
+
+enum db_result read_rejects(struct db *db, const char *network, const char *address,
+                            read_reject_fn *fn, void *ctx)
+{
+    static const char sql[] = "SELECT worker, reason, rejected FROM site_rejected_day "
+                              "WHERE network = ? AND address = ? "
+                              "ORDER BY rejected DESC, worker, reason LIMIT ?";
+    struct rejects_list list = {fn, ctx};
+
+    return db_query(db, sql, PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(READ_MAX_REJECTS)),
+                    take_reject, &list);
+}
+
+struct miner_hours_list {
+    read_miner_hour_fn *fn;
+    void *ctx;
+};
+
+static bool take_miner_hour(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct miner_hours_list *list = ctx;
+    const struct read_miner_hour h = {.hour = column_uint(&v[0]),
+                                      .shares = column_uint(&v[1]),
+                                      .rejected = column_uint(&v[2]),
+                                      .workers = column_uint(&v[3]),
+                                      .difficulty = column_real(&v[4])};
+
+    (void)n;
+    return list->fn(list->ctx, &h);
+}
+
+enum db_result read_miner_hours(struct db *db, const char *network, const char *address,
+                                uint64_t from_hour, read_miner_hour_fn *fn, void *ctx)
+{
+    static const char sql[] = "SELECT hour, shares, rejected, workers, difficulty "
+                              "FROM site_address_hour WHERE network = ? AND address = ? "
+                              "AND hour >= ? ORDER BY hour LIMIT ?";
+    struct miner_hours_list list = {fn, ctx};
+
+    return db_query(
+        db, sql,
+        PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(from_hour), DB_UINT(READ_MAX_ROWS)),
+        take_miner_hour, &list);
+}
+
 /* --- money --- */
 
 struct earnings_list {

@@ -1,8 +1,8 @@
 /*
  * What pages, the API and monitoring read from the views site_*
- * (sql/migrations/0006_site_views.sql). Each function is one statement, bounded in rows and in what
- * it touches: sums by the minute or hour, and look-ups by index. Results are DB_OK or what
- * common/db/db.h says of a query.
+ * (sql/migrations/0006_site_views.sql, 0007_watching.sql). Each function is one statement, bounded
+ * in rows and in what it touches: sums by the minute or hour, and look-ups by index. Results are
+ * DB_OK or what common/db/db.h says of a query.
  *
  * Lists call FN once a row; the texts in a row are valid during the call. False ends the list.
  * Times are the database's texts, in UTC; a time that is not there is NULL. NOW_S is the time, in
@@ -114,6 +114,41 @@ typedef bool read_worker_hour_fn(void *ctx, const struct read_worker_hour *h);
 /* The last READ_HOURS hours, by hour and name. */
 enum db_result read_worker_hours(struct db *db, const char *network, const char *address,
                                  int64_t now_s, read_worker_hour_fn *fn, void *ctx);
+
+/* What a miner's page shows: read from sums by the miner, which are as old as the last roll-stats.
+ */
+struct read_worker_day {
+    const char *name;
+    uint64_t last_minute;      /* of its last share, since the epoch; 0: never */
+    uint64_t shares, rejected; /* in the current hour and the 24 before it */
+    double difficulty;         /* sum over these shares */
+    double hash_rate, shares_per_second;
+};
+typedef bool read_worker_day_fn(void *ctx, const struct read_worker_day *w);
+/* All of the miner's, by name. */
+enum db_result read_worker_days(struct db *db, const char *network, const char *address,
+                                read_worker_day_fn *fn, void *ctx);
+
+#define READ_MAX_REJECTS 500
+struct read_reject {
+    const char *worker;
+    const char *reason; /* as frontend/read/reason.h has words for */
+    uint64_t rejected;
+};
+typedef bool read_reject_fn(void *ctx, const struct read_reject *r);
+/* Rejections of the same hours by worker and reason, the most frequent first, at most
+ * READ_MAX_REJECTS. */
+enum db_result read_rejects(struct db *db, const char *network, const char *address,
+                            read_reject_fn *fn, void *ctx);
+
+struct read_miner_hour {
+    uint64_t hour, shares, rejected, workers;
+    double difficulty;
+};
+typedef bool read_miner_hour_fn(void *ctx, const struct read_miner_hour *h);
+/* All workers together, from FROM_HOUR on, the earliest first. Hours without any are left out. */
+enum db_result read_miner_hours(struct db *db, const char *network, const char *address,
+                                uint64_t from_hour, read_miner_hour_fn *fn, void *ctx);
 
 struct read_earning {
     const char *date; /* "2026-01-31" */

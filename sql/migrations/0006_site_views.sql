@@ -47,13 +47,6 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_worker_hour A
       JOIN worker w ON w.id = s.worker_id
       JOIN miner m ON m.id = w.miner_id AND m.network = s.network;
 
--- For lists of all miners: read from the hours, where the two above are read from the miner.
-CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_miner_hour AS
-    SELECT s.network, m.address, s.hour, s.shares, s.rejected, s.difficulty
-      FROM share_stats_hour s
-      STRAIGHT_JOIN worker w ON w.id = s.worker_id
-      STRAIGHT_JOIN miner m ON m.id = w.miner_id;
-
 -- --- a miner ---
 
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_miner AS
@@ -70,13 +63,6 @@ CREATE OR REPLACE SQL SECURITY DEFINER VIEW site_worker AS
            (SELECT s.minute FROM share_stats s WHERE s.worker_id = w.id AND s.shares > 0
              ORDER BY s.minute DESC LIMIT 1) AS last_minute
       FROM worker w JOIN miner m ON m.id = w.miner_id;
-
--- Why a worker's solutions were refused: one row each, so whoever reads this bounds the time and the rows.
-CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_rejected AS
-    SELECT m.network, m.address, w.name AS worker, r.reason, r.received_at
-      FROM rejected r
-      JOIN worker w ON w.id = r.worker_id
-      JOIN miner m ON m.id = w.miner_id AND m.network = r.network;
 
 -- --- money ---
 

@@ -107,6 +107,14 @@ class Books:
         for reason, n in self.of_networks("SELECT reason, rejected FROM rejected_stats"):
             stats[reason] += n
         assert stats == rows, "rejected_stats differs from the rows"
+        of_workers, by_worker = collections.Counter(), collections.Counter()
+        for worker, reason in self.of_networks("SELECT worker_id, reason FROM rejected"):
+            if worker is not None:
+                of_workers[worker, reason] += 1
+        for worker, reason, n in self.of_networks(
+                "SELECT worker_id, reason, rejected FROM rejected_worker_stats"):
+            by_worker[worker, reason] += n
+        assert by_worker == of_workers, "rejected_worker_stats differs from the rows"
 
     def check_candidates(self, blocks, nodes, forgets=False):
         """Each block went to the wallet, which knows it, and has its row. FORGETS: the wallet was

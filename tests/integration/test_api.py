@@ -82,6 +82,16 @@ class Books:
                  for back in range(-60, 15)])
         self.add("share_stats_hour", worker_id=worker, hour=self.minute // 60, network=NETWORK,
                  shares=count, rejected=rejected, difficulty=difficulty)
+        self.miner_hour(worker, count, difficulty, rejected)
+
+    def miner_hour(self, worker, count, difficulty, rejected):
+        with self.root.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO miner_stats_hour (miner_id, hour, network, shares, rejected, difficulty, workers)"
+                " SELECT miner_id, %s, %s, %s, %s, %s, 1 FROM worker WHERE id = %s ON DUPLICATE KEY UPDATE"
+                " shares = shares + VALUES(shares), rejected = rejected + VALUES(rejected),"
+                " difficulty = difficulty + VALUES(difficulty), workers = workers + 1",
+                (self.minute // 60, NETWORK, count, rejected, difficulty, worker))
 
     def block(self, height, status, pool=True, minutes_ago=0, finder=None):
         return self.add("block", network=NETWORK, height=height, hash=uuid.uuid4().bytes * 2, status=status,

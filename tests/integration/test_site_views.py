@@ -21,7 +21,10 @@ VIEWS = {
     "site_worker_hour": "network address worker hour shares rejected difficulty",
     "site_miner": "network address disabled created_at balance minimum_payout rating_bp",
     "site_worker": "network address worker created_at last_minute",
-    "site_rejected": "network address worker reason received_at",
+    "site_worker_day": "network address worker last_minute shares rejected difficulty now_shares"
+                       " now_difficulty",
+    "site_address_hour": "network address hour shares rejected difficulty workers",
+    "site_rejected_day": "network address worker reason rejected",
     "site_credit": "network address number height shares amount created_at",
     "site_balance_change": "network address number amount kind note created_at",
     "site_payment": "network address amount received status txid confirmations created_at sent_at"
@@ -77,7 +80,7 @@ def test_a_view_is_for_reading(db, view):
 SECRET = "itestsecret"
 TABLES = ["payout_item", "payout", "entry", "journal", "account", "block_credit", "block_split", "block",
           "share_stats", "share_stats_hour", "network_stats", "rejected_stats", "rejected", "miner_rating",
-          "miner_setting", "work", "tip", "audit_run", "payout_freeze", "task_run", "lane_progress"]
+          "miner_setting", "rejected_worker_stats", "miner_stats_hour", "worker_day", "rejected_day", "work", "tip", "audit_run", "payout_freeze", "task_run", "lane_progress"]
 BY_NETWORK = {"payout_item": "payout_id IN (SELECT id FROM payout WHERE network = %s)",
               "entry": "journal_id IN (SELECT id FROM journal WHERE network = %s)",
               "block_credit": "block_id IN (SELECT id FROM block WHERE network = %s)",
@@ -122,6 +125,12 @@ def fill(root, address="alice", base=1):
            rejected=0, difficulty=base * 1000)
     insert(root, "rejected", message_id=hidden, day=minute // 1440, network=NETWORK, reason="UnknownWork",
            detail=SECRET, worker_id=worker, work_id=hidden, received_at=now)
+    insert(root, "miner_stats_hour", miner_id=miner, hour=minute // 60, network=NETWORK, shares=base, rejected=0,
+           difficulty=base * 1000, workers=1)
+    insert(root, "worker_day", miner_id=miner, worker_id=worker, network=NETWORK, shares=base, rejected=1,
+           difficulty=base * 1000, now_shares=base, now_difficulty=base * 1000, rolled_s=minute * 60)
+    insert(root, "rejected_day", miner_id=miner, worker_id=worker, network=NETWORK, reason="UnknownWork",
+           rejected=1, rolled_s=minute * 60)
     insert(root, "miner_rating", miner_id=miner, network=NETWORK, shares=1, blocks=1, rating_bp=10000,
            rated_at=now)
     block = insert(root, "block", network=NETWORK, height=base, hash=bytes([base]) * 32, status="finished",
@@ -178,7 +187,11 @@ def test_a_view_shows_what_is_there(db, root):
     assert one("site_balance_change", "address, amount, kind, note") == ["alice", 10, "share-out", "for it"]
     assert one("site_credit", "address, height, amount") == ["alice", 1, 50]
     assert one("site_ledger", "kind, CAST(balance AS INT), accounts") == ["miner", 10, 1]
-    assert one("site_rejected", "address, worker, reason") == ["alice", "rig-alice", "UnknownWork"]
+    assert one("site_rejected_day", "address, worker, reason, rejected") == \
+        ["alice", "rig-alice", "UnknownWork", 1]
+    assert one("site_worker_day", "worker, last_minute, shares, rejected, now_shares") == \
+        ["rig-alice", minute - 2, 1, 1, 1]
+    assert one("site_address_hour", "hour, shares, rejected, workers") == [minute // 60, 1, 0, 1]
 
 
 def test_miners_are_kept_apart(db, root):

@@ -29,6 +29,8 @@ TABLES = {  # and a column that the account must not be able to change
     "journal": "note", "entry": "amount", "payout": "amount", "payout_item": "amount", "payout_input": "txid",
     "payout_freeze": "frozen", "miner_setting": "minimum_payout", "task_lock": "holder", "task_run": "outcome",
     "miner_rating": "shares", "share_stats_hour": "shares", "network_stats": "shares", "audit_run": "outcome",
+    "rejected_worker_stats": "rejected", "miner_stats_hour": "shares", "worker_day": "shares",
+    "rejected_day": "rejected",
 }
 LAST = len(list((ROOT / "sql/migrations").glob("*.sql")))  # the level of this release
 NEXT = f"{LAST + 1:04}"
@@ -60,7 +62,7 @@ def root(db):
     connection = db("root")
     yield connection
     for table in ("share", "rejected", "work", "tip", "block_candidate", "block", "share_stats",
-                  "rejected_stats"):
+                  "rejected_stats", "rejected_worker_stats"):
         run(connection, f"DELETE FROM {table} WHERE network = %s", NETWORK)
     run(connection, "DELETE w FROM worker w JOIN miner m ON m.id = w.miner_id WHERE network = %s",
         NETWORK)
@@ -382,6 +384,9 @@ def test_backend_rollups(db, root):
             " 1) ON DUPLICATE KEY UPDATE shares = shares + VALUES(shares)", NETWORK)
         run(backend, "INSERT INTO rejected_stats (network, minute, reason, rejected) VALUES (%s, 1,"
             " 'x', 1) ON DUPLICATE KEY UPDATE rejected = rejected + VALUES(rejected)", NETWORK)
+        run(backend, "INSERT INTO rejected_worker_stats (network, hour, worker_id, reason, rejected) VALUES (%s,"
+            " 1, 1, 'x', 1) ON DUPLICATE KEY UPDATE rejected = rejected + VALUES(rejected)", NETWORK)
+    assert run(backend, "SELECT rejected FROM rejected_worker_stats WHERE network = %s", NETWORK) == ((2,),)
     assert run(backend, "SELECT shares FROM share_stats WHERE network = %s", NETWORK) == ((2,),)
     assert run(backend, "SELECT rejected FROM rejected_stats WHERE network = %s", NETWORK) == ((2,),)
 

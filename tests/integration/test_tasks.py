@@ -26,7 +26,7 @@ def pool(env, db, tmp_path):
     yield made
     made.books_hold()
     for table in ("share_stats", "share_stats_hour", "rejected_stats", "network_stats", "miner_rating",
-                  "work"):
+                  "rejected_worker_stats", "miner_stats_hour", "worker_day", "rejected_day", "work"):
         made.query(f"DELETE FROM {table} WHERE network = %s", made.network)
     made.close()
 
@@ -276,6 +276,63 @@ def test_roll_stats(pool):
     minutes(pool, one, [(now * 60 - 2, 1, 0, 1)])
     pool.task("roll-stats")
     assert (now - 1, 12, 22, 34) in hours(pool)
+
+
+def reject(pool, worker, hour, reason, count):
+    pool.query("INSERT INTO rejected_worker_stats (network, hour, worker_id, reason, rejected)"
+               " VALUES (%s, %s, %s, %s, %s)", pool.network, hour, pool.workers[worker], reason, count)
+
+
+def day_of(pool, worker):
+    ((*row,),) = pool.query("SELECT shares, rejected, CAST(difficulty AS CHAR), now_shares FROM worker_day"
+                            " WHERE network = %s AND worker_id = %s", pool.network, pool.workers[worker])
+    return row
+
+
+def reasons_of(pool, worker):
+    return dict(pool.query("SELECT reason, rejected FROM rejected_day WHERE network = %s AND worker_id = %s"
+                           " AND rejected > 0", pool.network, pool.workers[worker]))
+
+
+def test_sums_by_miner(pool):
+    one, two = pool.miner(), pool.miner()
+    now = int(time.time()) // 3600
+    minutes(pool, one, [(now * 60 - 60, 1, 2, 3), (now * 60 - 1, 10, 20, 30)])
+    minutes(pool, two, [(now * 60 - 30, 100, 0, 10**20)])
+    for row in ((one, now - 1, "UnknownWork", 3), (one, now - 20, "UnknownWork", 4),
+                (one, now - 20, "BlockMismatch", 1), (one, now - 30, "BlockMismatch", 50)):
+        reject(pool, *row)
+    for _ in range(2):  # again changes nothing
+        pool.task("roll-stats")
+        assert day_of(pool, one)[:3] == [11, 22, "33"]
+        assert day_of(pool, two)[:3] == [100, 0, str(10**20)]
+        assert reasons_of(pool, one) == {"UnknownWork": 7, "BlockMismatch": 1}
+        assert set(pool.query("SELECT CAST(miner_id AS CHAR), hour, shares, rejected, workers FROM"
+                              " miner_stats_hour WHERE network = %s", pool.network)) == {
+            (one, now - 1, 11, 22, 1), (two, now - 1, 100, 0, 1)}
+
+
+def test_now_is_the_last_ten_minutes(pool):
+    miner, minute = pool.miner(), int(time.time()) // 60
+    # whichever minute the task begins in, ten of these are the last whole ones before it
+    minutes(pool, miner, [(minute - back, 7, 0, 7) for back in range(30, -30, -1)])
+    pool.task("roll-stats")
+    assert day_of(pool, miner)[3] == 70
+
+
+def test_a_silent_worker_has_zeros(pool):
+    miner, now = pool.miner(), int(time.time()) // 3600
+    minutes(pool, miner, [(now * 60 - 5, 5, 1, 5)])
+    reject(pool, miner, now - 1, "UnknownWork", 1)
+    pool.task("roll-stats")
+    assert day_of(pool, miner)[:2] == [5, 1] and reasons_of(pool, miner) == {"UnknownWork": 1}
+    for table, column in (("share_stats_hour", "hour"), ("rejected_worker_stats", "hour"), ("share_stats", "minute")):
+        pool.query(f"UPDATE {table} SET {column} = {column} - {60 * 48 if column == 'minute' else 48}"
+                   " WHERE network = %s", pool.network)
+    pool.query("UPDATE worker_day SET rolled_s = rolled_s - 5 WHERE network = %s", pool.network)
+    pool.query("UPDATE rejected_day SET rolled_s = rolled_s - 5 WHERE network = %s", pool.network)
+    pool.task("roll-stats")
+    assert day_of(pool, miner) == [0, 0, "0", 0] and reasons_of(pool, miner) == {}
 
 
 def test_blocks_of_an_hour(pool):

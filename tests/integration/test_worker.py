@@ -465,6 +465,8 @@ def test_rejections_are_counted(pool):
                         " reason = 'BlockMismatch' AND FLOOR(UNIX_TIMESTAMP(received_at) / 60) ="
                         " %s", NETWORK, minute)
     assert counted == stored
+    assert pool.query("SELECT reason, SUM(rejected) FROM rejected_worker_stats WHERE worker_id = %s"
+                      " GROUP BY reason", pool.worker) == (("BlockMismatch", 1),)
 
 
 # --- poison ---

@@ -76,6 +76,34 @@ static void test_nothing(void **state)
     assert_int_equal(rows_of(s, 0, rows), 0);
 }
 
+static void test_reasons(void **state)
+{
+    struct share s[] = {
+        share_of(2, 61 * MINUTE, SHARE_REJECTED),  share_of(1, 119 * MINUTE, SHARE_REJECTED),
+        share_of(2, 119 * MINUTE, SHARE_REJECTED), share_of(2, 120 * MINUTE, SHARE_REJECTED),
+        share_of(0, 61 * MINUTE, SHARE_REJECTED),  share_of(2, 61 * MINUTE, SHARE_ACCEPTED),
+        share_of(2, 61 * MINUTE, SHARE_REFUSED),   share_of(2, 62 * MINUTE, SHARE_REJECTED),
+    };
+    struct share *pointers[8];
+    struct rollup_reason rows[8];
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        s[i].reason = i == 7 ? REASON_TAMPERED : REASON_KNOWN;
+        pointers[i] = &s[i];
+    }
+    assert_int_equal(rollup_reasons(pointers, 8, rows), 4);
+    assert_int_equal(rows[0].worker_id, 1);
+    assert_int_equal(rows[0].hour, 1);
+    assert_int_equal(rows[1].worker_id, 2);
+    assert_string_equal(rows[1].reason, "BibleHashAlreadyKnown");
+    assert_int_equal(rows[1].rejected, 2); /* of unknown work, or settled before: not counted */
+    assert_string_equal(rows[2].reason, "TransactionTampered");
+    assert_int_equal(rows[2].rejected, 1);
+    assert_int_equal(rows[3].hour, 2);
+    assert_int_equal(rollup_reasons(pointers, 0, rows), 0);
+}
+
 /* What miners claim cannot make the sums run over. */
 static void test_capped(void **state)
 {
@@ -104,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_capped),
+        cmocka_unit_test(test_reasons),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
