@@ -17,6 +17,8 @@ import pika
 import pymysql
 import pytest
 
+from money import Money
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -158,6 +160,24 @@ def rows(db):
             return cursor.fetchall()
 
     return query
+
+
+@pytest.fixture
+def money(env, db, tmp_path):
+    """money(**settings) makes a network of the test's own, whose chain is scripted; its books are checked
+    at the end."""
+    pools = []
+
+    def new(**settings):
+        folder = tmp_path / str(len(pools))
+        folder.mkdir()
+        pools.append(Money(env, db, folder, **settings))
+        return pools[-1]
+
+    yield new
+    for pool in pools:
+        pool.books_hold()
+        pool.close()
 
 
 @pytest.fixture

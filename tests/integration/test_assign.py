@@ -9,24 +9,8 @@ import uuid
 import pytest
 
 import blocks
-from money import OURS, Money
+from money import OURS
 from test_worker import NETWORK, WORKERS, Pool, until
-
-
-@pytest.fixture
-def money(env, db, tmp_path):
-    pools = []
-
-    def new(**settings):
-        folder = tmp_path / str(len(pools))
-        folder.mkdir()
-        pools.append(Money(env, db, folder, **settings))
-        return pools[-1]
-
-    yield new
-    for pool in pools:
-        pool.books_hold()
-        pool.close()
 
 
 def at(pool, seconds):

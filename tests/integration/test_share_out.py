@@ -9,23 +9,7 @@ import uuid
 
 import pytest
 
-from money import COIN, OURS, THEIRS, Money
-
-
-@pytest.fixture
-def money(env, db, tmp_path):
-    pools = []
-
-    def new(**settings):
-        folder = tmp_path / str(len(pools))
-        folder.mkdir()
-        pools.append(Money(env, db, folder, **settings))
-        return pools[-1]
-
-    yield new
-    for pool in pools:
-        pool.books_hold()
-        pool.close()
+from money import COIN, OURS, THEIRS
 
 
 def ids(count):
