@@ -3,18 +3,22 @@
 #ifndef PENSTOCK_TESTS_FAKE_BROKER_H
 #define PENSTOCK_TESTS_FAKE_BROKER_H
 
+#include "common/conf/shared.h"
+
 #include <arpa/inet.h>
 #include <endian.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define FAKE_SCRIPTS                4
+#define FAKE_PATIENCE_MS            60000 /* for what comes; a busy machine may be slow */
 #define METHOD(class_id, method_id) ((uint32_t)(class_id) << 16 | (method_id))
 
 struct fake;
@@ -26,6 +30,11 @@ struct fake {
     _Atomic int connections, published; /* messages that came whole */
     _Atomic int rejected, go;           /* for the script and the test to tell each other */
     pthread_t thread;
+    char password_file[32];
+    char *host;
+    bool holding;
+    char held[4096];
+    size_t held_len;
 };
 
 static inline void fake_check(bool ok)
@@ -71,6 +80,12 @@ static inline void fake_send(struct fake *f, const void *data, size_t len)
 {
     const char *p = data;
 
+    if (f->holding) {
+        fake_check(f->held_len + len <= sizeof f->held);
+        memcpy(f->held + f->held_len, data, len);
+        f->held_len += len;
+        return;
+    }
     while (len > 0) {
         ssize_t n = send(f->fd, p, len, MSG_NOSIGNAL);
 
@@ -79,6 +94,19 @@ static inline void fake_send(struct fake *f, const void *data, size_t len)
         p += n;
         len -= (size_t)n;
     }
+}
+
+/* What is sent between these two comes in one packet: nothing can be seen without the rest. */
+static inline void fake_hold(struct fake *f)
+{
+    f->holding = true;
+    f->held_len = 0;
+}
+
+static inline void fake_release(struct fake *f)
+{
+    f->holding = false;
+    fake_send(f, f->held, f->held_len);
 }
 
 static inline void fake_frame(struct fake *f, int type, int channel, const struct wire *payload)
@@ -258,6 +286,12 @@ static inline bool fake_await_publish(struct fake *f)
     return true;
 }
 
+static inline void fake_await_n(struct fake *f, int n)
+{
+    while (n-- > 0)
+        fake_await_publish(f);
+}
+
 static inline void fake_start(struct fake *f)
 {
     struct wire w = {.len = 0};
@@ -320,6 +354,26 @@ static inline void fake_linger(struct fake *f)
     }
 }
 
+/* Takes the messages id-0 to id-4 and tells what became of them, out of order and with nonsense in
+ * between. */
+#define FAKE_FATES                                                                                 \
+    {                                                                                              \
+        BROKER_NACKED, BROKER_NACKED, BROKER_OK, BROKER_UNROUTABLE, BROKER_OK                      \
+    }
+
+static inline void fake_tell_fates(struct fake *f)
+{
+    fake_await_n(f, 5);
+    fake_ack(f, 99, false); /* of nothing we know */
+    fake_ack(f, 0, false);
+    fake_ack(f, 3, false); /* out of order */
+    fake_return(f, "id-3");
+    fake_return(f, "no-such-id");
+    fake_nack(f, 2, true); /* 1 and 2 */
+    fake_ack(f, 2, false); /* too late */
+    fake_ack(f, 5, true);
+}
+
 static inline void fake_wait_go(struct fake *f)
 {
     while (!f->go)
@@ -352,6 +406,10 @@ static inline struct fake *fake_new(fake_script *first, fake_script *second)
     f->script[0] = first;
     f->script[1] = second;
     f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    f->host = (char *)"127.0.0.1";
+    strcpy(f->password_file, "/tmp/fake_broker.XXXXXX");
+    int fd = mkstemp(f->password_file);
+    fake_check(fd >= 0 && write(fd, "secret\n", 7) == 7 && close(fd) == 0);
     fake_check(bind(f->listener, (struct sockaddr *)&at, sizeof(at)) == 0 &&
                listen(f->listener, 8) == 0 &&
                getsockname(f->listener, (struct sockaddr *)&at, &len) == 0);
@@ -360,8 +418,23 @@ static inline struct fake *fake_new(fake_script *first, fake_script *second)
     return f;
 }
 
+/* Settings of a client of F's, whose time-outs are patient; they point into F. */
+static inline struct broker_conf fake_conf(struct fake *f)
+{
+    return (struct broker_conf){.hosts = {&f->host, 1},
+                                .port = f->port,
+                                .vhost = (char *)"/",
+                                .user = (char *)"u",
+                                .password_file = f->password_file,
+                                .tls_ca = (char *)"",
+                                .heartbeat_s = 30,
+                                .connect_timeout_ms = FAKE_PATIENCE_MS,
+                                .confirm_timeout_ms = FAKE_PATIENCE_MS};
+}
+
 static inline void fake_free(struct fake *f)
 {
+    unlink(f->password_file);
     shutdown(f->listener, SHUT_RDWR); /* ends an accept() */
     pthread_join(f->thread, NULL);
     close(f->listener);

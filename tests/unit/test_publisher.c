@@ -17,10 +17,8 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 20000 };
-
 static char folder[] = "/tmp/test_publisher.XXXXXX";
-static char password_file[64], path[64];
+static char path[64];
 
 static const char id_a[] = "0190163d-8694-739b-aea5-966c26f8ad91";
 static const char id_b[] = "0190163d-8694-739b-aea5-966c26f8ad92";
@@ -28,7 +26,6 @@ static const char id_b[] = "0190163d-8694-739b-aea5-966c26f8ad92";
 struct fixture {
     struct frontend_conf conf;
     struct frontend_network network;
-    char *host;
     struct fake *fake;
     struct publisher *publisher;
     _Atomic bool ended;
@@ -51,17 +48,9 @@ static void start(struct fixture *f, fake_script *first, fake_script *second)
 {
     char err[256] = "";
 
-    *f = (struct fixture){.host = (char *)"127.0.0.1", .fake = fake_new(first, second)};
+    *f = (struct fixture){.fake = fake_new(first, second)};
     f->network.base.label = (char *)"litecoin";
-    f->conf = (struct frontend_conf){.broker = {.hosts = {&f->host, 1},
-                                                .port = f->fake->port,
-                                                .vhost = (char *)"/",
-                                                .user = (char *)"u",
-                                                .password_file = password_file,
-                                                .tls_ca = (char *)"",
-                                                .heartbeat_s = 30,
-                                                .connect_timeout_ms = PATIENCE_MS,
-                                                .confirm_timeout_ms = PATIENCE_MS},
+    f->conf = (struct frontend_conf){.broker = fake_conf(f->fake),
                                      .frontend = {.publisher_socket = path},
                                      .networks = {.item = &f->network, .n = 1}};
     f->publisher = publisher_open(&f->conf, err, sizeof err);
@@ -94,7 +83,7 @@ static enum broker_result publish(struct handover *h, const char *id, const char
     const struct broker_message m = message(id, route);
     enum broker_result r = BROKER_IDLE;
 
-    if (!handover_publish(h, &m, PATIENCE_MS, &r))
+    if (!handover_publish(h, &m, FAKE_PATIENCE_MS, &r))
         fail_msg("%s", handover_error(h));
     return r;
 }
@@ -193,23 +182,17 @@ static void test_answers(void **state)
 
 /* --- the publisher --- */
 
-static void await_n(struct fake *f, int n)
-{
-    while (n-- > 0)
-        fake_await_publish(f);
-}
-
 static void script_four_fates(struct fake *f)
 {
     fake_handshake(f);
-    await_n(f, 1);
+    fake_await_n(f, 1);
     fake_ack(f, 1, false);
-    await_n(f, 1);
+    fake_await_n(f, 1);
     fake_nack(f, 2, false);
-    await_n(f, 1);
+    fake_await_n(f, 1);
     fake_return(f, id_a);
     fake_ack(f, 3, false);
-    await_n(f, 1); /* and goes */
+    fake_await_n(f, 1); /* and goes */
 }
 
 static void test_fates(void **state)
@@ -230,7 +213,7 @@ static void test_fates(void **state)
 static void script_two_in_reverse(struct fake *f)
 {
     fake_handshake(f);
-    await_n(f, 2);
+    fake_await_n(f, 2);
     fake_nack(f, 2, false);
     fake_ack(f, 1, false);
     fake_linger(f);
@@ -247,7 +230,7 @@ static void *publish_other(void *arg)
     struct other *o = arg;
     const struct broker_message m = message(o->id, "solution.litecoin");
 
-    if (!handover_publish(o->h, &m, PATIENCE_MS, &o->r))
+    if (!handover_publish(o->h, &m, FAKE_PATIENCE_MS, &o->r))
         o->r = BROKER_IDLE;
     return NULL;
 }
@@ -295,7 +278,7 @@ static void test_foreign_routes(void **state)
     start(&f, script_takes_none, NULL);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         assert_int_equal(publish(h, id_a, routes[i]), BROKER_FORBIDDEN);
-    assert_true(handover_ping(h, PATIENCE_MS));
+    assert_true(handover_ping(h, FAKE_PATIENCE_MS));
     assert_int_equal(f.fake->published, 0);
     handover_free(&h);
     stop(&f);
@@ -324,9 +307,9 @@ static bool hung_up(int fd)
 static void script_confirms_the_last(struct fake *f)
 {
     fake_handshake(f);
-    await_n(f, 1);
+    fake_await_n(f, 1);
     fake_wait_go(f);
-    await_n(f, 1);
+    fake_await_n(f, 1);
     fake_ack(f, 2, true);
     fake_linger(f);
 }
@@ -381,10 +364,10 @@ static void test_full_house(void **state)
         assert_int_equal(send(fd[i], &ping, sizeof ping, MSG_NOSIGNAL), sizeof ping);
         assert_true(recv(fd[i], answer, sizeof answer, 0) > 0);
     }
-    assert_false(handover_ping(h, PATIENCE_MS));
+    assert_false(handover_ping(h, FAKE_PATIENCE_MS));
     close(fd[7]);
-    int64_t end = clock_mono_ms() + PATIENCE_MS;
-    while (!handover_ping(h, PATIENCE_MS))
+    int64_t end = clock_mono_ms() + FAKE_PATIENCE_MS;
+    while (!handover_ping(h, FAKE_PATIENCE_MS))
         assert_true(clock_mono_ms() < end);
     for (size_t i = 0; i < PUBLISHER_MAX_CLIENTS; i++)
         if (i != 7)
@@ -396,7 +379,7 @@ static void test_full_house(void **state)
 static void script_confirms_one(struct fake *f)
 {
     fake_handshake(f);
-    await_n(f, 1);
+    fake_await_n(f, 1);
     fake_ack(f, 1, false);
     fake_linger(f);
 }
@@ -415,10 +398,10 @@ static void test_restart(void **state)
         assert_int_equal(publish(h, id_a, "solution.litecoin"), BROKER_OK);
         stop(&f);
     }
-    assert_false(handover_publish(h, &m, PATIENCE_MS, &r));
+    assert_false(handover_publish(h, &m, FAKE_PATIENCE_MS, &r));
     assert_non_null(strstr(handover_error(h), strerror(ECONNREFUSED)));
     unlink(path);
-    assert_false(handover_ping(h, PATIENCE_MS));
+    assert_false(handover_ping(h, FAKE_PATIENCE_MS));
     assert_non_null(strstr(handover_error(h), strerror(ENOENT)));
     handover_free(&h);
 }
@@ -427,7 +410,7 @@ static void test_restart(void **state)
 static void script_confirms_when_told(struct fake *f)
 {
     fake_handshake(f);
-    await_n(f, 1);
+    fake_await_n(f, 1);
     fake_wait_go(f);
     fake_ack(f, 1, false);
     fake_linger(f);
@@ -472,16 +455,14 @@ static int setup(void **state)
     if (!mkdtemp(folder))
         return -1;
     snprintf(path, sizeof path, "%s/socket", folder);
-    snprintf(password_file, sizeof password_file, "%s/password", folder);
-    FILE *out = fopen(password_file, "we");
-    return !out || fputs("p\n", out) < 0 || fclose(out) != 0 || chmod(password_file, 0600) != 0;
+    return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
     unlink(path);
-    return unlink(password_file) | rmdir(folder);
+    return rmdir(folder);
 }
 
 int main(void)
