@@ -102,8 +102,9 @@ void api_hour(struct jsonw *j, const char *key, uint64_t hour)
     jsonw_time(j, key, text);
 }
 
-void api_payment(struct api *a, const struct read_payment *p)
+bool api_payment(void *api, const struct read_payment *p)
 {
+    struct api *a = api;
     const struct frontend_network *conf = a->net->conf;
 
     jsonw_object_begin(&a->j, NULL);
@@ -116,4 +117,17 @@ void api_payment(struct api *a, const struct read_payment *p)
     api_link(&a->j, "transactionInfoLink", conf->transaction_url, p->txid);
     jsonw_time(&a->j, "created", p->created_at);
     jsonw_object_end(&a->j);
+    return true;
+}
+
+bool api_miner_rate(void *jsonw, const struct read_miner_rate *m)
+{
+    struct jsonw *j = jsonw;
+
+    jsonw_object_begin(j, NULL);
+    jsonw_text(j, "miner", m->address);
+    jsonw_real(j, "hashrate", m->hash_rate);
+    jsonw_real(j, "sharesPerSecond", m->shares_per_second);
+    jsonw_object_end(j);
+    return true;
 }

@@ -57,6 +57,9 @@ void api_link(struct jsonw *j, const char *key, const char *template, const char
 unsigned api_decimals(const struct api *a);
 /* From the hours' number, as jsonw_time(). */
 void api_hour(struct jsonw *j, const char *key, uint64_t hour);
-void api_payment(struct api *a, const struct read_payment *p);
+
+/* Rows of lists, as the functions of read.h call them. */
+bool api_payment(void *api, const struct read_payment *p);
+bool api_miner_rate(void *jsonw, const struct read_miner_rate *m);
 
 #endif

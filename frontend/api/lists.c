@@ -69,12 +69,6 @@ void api_blocks(struct service *s, const struct request *rq, struct reply *reply
 
 /* --- payments --- */
 
-static bool write_payment(void *ctx, const struct read_payment *p)
-{
-    api_payment(ctx, p);
-    return true;
-}
-
 void api_payments(struct service *s, const struct request *rq, struct reply *reply)
 {
     struct api a;
@@ -82,7 +76,7 @@ void api_payments(struct service *s, const struct request *rq, struct reply *rep
     if (!api_begin(&a, API_NETWORK | API_PAGE, s, rq, reply))
         return;
     jsonw_array_begin(&a.j, NULL);
-    enum db_result r = read_payments(s->db, a.net->name, NULL, &a.page, write_payment, &a);
+    enum db_result r = read_payments(s->db, a.net->name, NULL, &a.page, api_payment, &a);
     jsonw_array_end(&a.j);
     api_end(&a, r);
 }
@@ -123,18 +117,6 @@ void api_performance(struct service *s, const struct request *rq, struct reply *
 
 /* --- miners --- */
 
-static bool write_miner(void *ctx, const struct read_miner_rate *m)
-{
-    struct jsonw *j = ctx;
-
-    jsonw_object_begin(j, NULL);
-    jsonw_text(j, "miner", m->address);
-    jsonw_real(j, "hashrate", m->hash_rate);
-    jsonw_real(j, "sharesPerSecond", m->shares_per_second);
-    jsonw_object_end(j);
-    return true;
-}
-
 void api_miners(struct service *s, const struct request *rq, struct reply *reply)
 {
     struct api a;
@@ -142,7 +124,7 @@ void api_miners(struct service *s, const struct request *rq, struct reply *reply
     if (!api_begin(&a, API_NETWORK | API_PAGE, s, rq, reply))
         return;
     jsonw_array_begin(&a.j, NULL);
-    enum db_result r = read_miner_rates(s->db, a.net->name, a.now_s, &a.page, write_miner, &a.j);
+    enum db_result r = read_miner_rates(s->db, a.net->name, a.now_s, &a.page, api_miner_rate, &a.j);
     jsonw_array_end(&a.j);
     api_end(&a, r);
 }

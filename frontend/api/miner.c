@@ -142,12 +142,6 @@ void api_miner(struct service *s, const struct request *rq, struct reply *reply)
 
 /* --- money --- */
 
-static bool write_payment(void *ctx, const struct read_payment *p)
-{
-    api_payment(ctx, p);
-    return true;
-}
-
 void api_miner_payments(struct service *s, const struct request *rq, struct reply *reply)
 {
     struct read_miner m;
@@ -156,7 +150,7 @@ void api_miner_payments(struct service *s, const struct request *rq, struct repl
     if (!begin(&a, API_PAGE, s, rq, reply, &m))
         return;
     jsonw_array_begin(&a.j, NULL);
-    enum db_result r = read_payments(s->db, a.net->name, a.address, &a.page, write_payment, &a);
+    enum db_result r = read_payments(s->db, a.net->name, a.address, &a.page, api_payment, &a);
     jsonw_array_end(&a.j);
     api_end(&a, r);
 }

@@ -84,23 +84,11 @@ static void write_totals(struct api *a, const struct read_totals *t)
     jsonw_time(&a->j, "lastPoolBlockTime", time_of(t->last_block));
 }
 
-static bool write_top_miner(void *ctx, const struct read_miner_rate *m)
-{
-    struct jsonw *j = ctx;
-
-    jsonw_object_begin(j, NULL);
-    jsonw_text(j, "miner", m->address);
-    jsonw_real(j, "hashrate", m->hash_rate);
-    jsonw_real(j, "sharesPerSecond", m->shares_per_second);
-    jsonw_object_end(j);
-    return true;
-}
-
 /* One pool; the miners at its top only where it is asked for by itself. */
 static enum db_result write_pool(struct api *a, const char *key, bool top)
 {
     const struct page first = {.offset = 0, .size = PAGE_DEFAULT_SIZE};
-    struct pool_facts facts;
+    struct pool_facts facts = {0}; /* what comes after a read that failed */
     enum db_result r = read_facts(a, &facts);
 
     jsonw_object_begin(&a->j, key);
@@ -112,7 +100,7 @@ static enum db_result write_pool(struct api *a, const char *key, bool top)
     if (top) {
         jsonw_array_begin(&a->j, "topMiners");
         if (r == DB_OK)
-            r = read_miner_rates(a->s->db, a->net->name, a->now_s, &first, write_top_miner, &a->j);
+            r = read_miner_rates(a->s->db, a->net->name, a->now_s, &first, api_miner_rate, &a->j);
         jsonw_array_end(&a->j);
     }
     jsonw_object_end(&a->j);
