@@ -20,6 +20,26 @@ void header_parse(const uint8_t bytes[HEADER_SIZE], struct header *ret)
     assert(r.result == PARSE_OK && r.left == 0);
 }
 
+static void put_u32(uint8_t *to, uint32_t x)
+{
+    for (size_t i = 0; i < 4; i++)
+        to[i] = (uint8_t)(x >> (8 * i));
+}
+
+void header_write(const struct header *h, uint8_t bytes[HEADER_SIZE])
+{
+    struct u256 internal;
+
+    put_u32(bytes, h->version);
+    u256_reverse(h->prev.be, &internal);
+    memcpy(bytes + 4, internal.be, 32);
+    u256_reverse(h->merkle_root.be, &internal);
+    memcpy(bytes + 36, internal.be, 32);
+    put_u32(bytes + 68, h->time);
+    put_u32(bytes + 72, h->bits);
+    put_u32(bytes + 76, h->nonce);
+}
+
 /* The root over N ids, all in internal order, behind which there is room for one more; they are
  * overwritten. Two equal neighbours on any level mean that the list may be a shorter one with its
  * tail repeated, under the same root (CVE-2012-2459). */

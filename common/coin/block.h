@@ -79,6 +79,7 @@ struct block {
 };
 
 void header_parse(const uint8_t bytes[HEADER_SIZE], struct header *ret);
+void header_write(const struct header *h, uint8_t bytes[HEADER_SIZE]);
 
 /* Exactly LEN bytes. */
 enum parse_result tx_parse(const uint8_t *data, size_t len, struct tx *ret);

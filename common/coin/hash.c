@@ -63,8 +63,8 @@ static void pow_scrypt_many(const uint8_t (*headers)[HEADER_SIZE], size_t n, str
 }
 
 static const struct pow_algorithm algorithms[] = {
-    {"scrypt", pow_scrypt, pow_scrypt_many},
-    {"sha256d", pow_sha256d, pow_sha256d_many},
+    {"scrypt", pow_scrypt, pow_scrypt_many, 224},
+    {"sha256d", pow_sha256d, pow_sha256d_many, 208},
 };
 
 const struct pow_algorithm *pow_by_name(const char *name)

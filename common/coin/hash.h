@@ -22,6 +22,7 @@ struct pow_algorithm {
     void (*hash)(const uint8_t header[HEADER_SIZE], struct u256 *ret); /* display order */
     /* N at once, which may be several times as fast. */
     void (*hash_many)(const uint8_t (*headers)[HEADER_SIZE], size_t n, struct u256 *ret);
+    unsigned diff1_shift; /* difficulty 1 is the target 0xffff << this (difficulty.h) */
 };
 
 /* NULL when NAME is unknown. */
