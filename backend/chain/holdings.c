@@ -86,33 +86,52 @@ static enum ownership owns(struct chain *c, struct wallet *w)
     return o;
 }
 
+/* Can W be believed now? */
+static bool in_step(struct chain *c, struct wallet *w)
+{
+    char why[256];
+    struct tip tip;
+
+    if (!c->ops->tip(c, w, 0, &tip, why, sizeof(why)))
+        chain_hold(c, "%s", why);
+    else if (tip.height < c->height)
+        chain_hold(c, "wallet %s: it lags behind", w->conf->label);
+    else
+        return true;
+    return false;
+}
+
 enum chain_result chain_purse(struct chain *c, struct wallet **ret)
 {
     struct wallet *order[c->wallets->n + 1];
     bool silent = false;
-    char why[256];
 
     *ret = NULL;
     wallets_order(c->wallets, order);
     for (size_t i = 0; i < c->wallets->n; i++) {
         enum ownership o = owns(c, order[i]);
-        struct tip tip;
 
         silent = silent || o == SILENT;
-        if (o != OWNS)
-            continue;
-        if (!c->ops->tip(c, order[i], 0, &tip, why, sizeof(why))) {
-            chain_hold(c, "%s", why);
-            silent = true;
-        } else if (tip.height < c->height) {
-            chain_hold(c, "wallet %s: it lags behind", order[i]->conf->label);
-            silent = true;
-        } else {
+        if (o == OWNS && in_step(c, order[i])) {
             *ret = order[i];
             return CHAIN_OK;
         }
+        silent = silent || o == OWNS;
     }
     return silent ? CHAIN_HOLD : CHAIN_OK;
+}
+
+enum chain_result chain_purse_named(struct chain *c, const char *label, struct wallet **ret)
+{
+    for (size_t i = 0; i < c->wallets->n; i++) {
+        struct wallet *w = &c->wallets->wallet[i];
+
+        if (strcmp(w->conf->label, label) != 0)
+            continue;
+        *ret = w;
+        return in_step(c, w) ? CHAIN_OK : CHAIN_HOLD;
+    }
+    return chain_hold(c, "there is no [wallet %s] of this network in the settings", label);
 }
 
 const char *chain_purse_label(const struct wallet *w)

@@ -19,6 +19,10 @@ struct wallet;
 /* The first wallet of the network that answers, is in sync and holds the key of the pool's address.
  * NULL in *RET when all have answered and none holds it: the pool's address is kept elsewhere. */
 enum chain_result chain_purse(struct chain *c, struct wallet **ret);
+/* The wallet of the settings' name LABEL, if it is in sync. CHAIN_HOLD: it is not, or there is
+ * none.
+ */
+enum chain_result chain_purse_named(struct chain *c, const char *label, struct wallet **ret);
 const char *chain_purse_label(const struct wallet *w); /* as in the settings */
 /* Two networks may live in one wallet; then it answers for both. */
 bool chain_same_purse(const struct wallet *w, const struct backend_conf *conf,

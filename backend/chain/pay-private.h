@@ -50,9 +50,12 @@ enum {
 /* Performs N calls, and says what is the worst result. */
 enum rpc_result pay_ask(struct payer *p, struct rpc_call *calls, size_t n);
 
-/* The same as a fault point; the result is also in CALLS[0]. */
+/* For PAY_ASK: what a fault made of the calls becomes the result of each. Returns WORST. */
+enum rpc_result pay_asked(struct rpc_call *calls, size_t n, enum rpc_result worst);
+
+/* The same as a fault point; each call's own result is in CALLS. */
 #define PAY_ASK(NAME, P, CALLS, N)                                                                 \
-    ((CALLS)[0].result = FAULT_CALL(NAME, pay_ask(P, CALLS, N), RPC_UNCERTAIN, RPC_UNAVAILABLE))
+    pay_asked(CALLS, N, FAULT_CALL(NAME, pay_ask(P, CALLS, N), RPC_UNCERTAIN, RPC_UNAVAILABLE))
 
 /* Notes why, and returns RESULT. */
 enum pay_result pay_because(struct payer *p, enum pay_result result, const char *format, ...)

@@ -95,16 +95,30 @@ enum pay_result pay_because(struct payer *p, enum pay_result result, const char 
     return result;
 }
 
-enum rpc_result pay_ask(struct payer *p, struct rpc_call *calls, size_t n)
+static enum rpc_result worst_of(const struct rpc_call *calls, size_t n)
 {
     enum rpc_result worst = RPC_OK;
 
+    for (size_t i = 0; i < n; i++)
+        worst = calls[i].result > worst ? calls[i].result : worst;
+    return worst;
+}
+
+enum rpc_result pay_ask(struct payer *p, struct rpc_call *calls, size_t n)
+{
     rpc_calls_clear(calls, n);
     rpc_perform(p->wallet->rpc, calls, n);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         wallet_note(p->wallet, &calls[i]);
-        worst = calls[i].result > worst ? calls[i].result : worst;
-    }
+    return worst_of(calls, n);
+}
+
+enum rpc_result pay_asked(struct rpc_call *calls, size_t n, enum rpc_result worst)
+{
+    bool fault = worst_of(calls, n) != worst;
+
+    for (size_t i = 0; i < n && fault; i++)
+        calls[i].result = worst;
     return worst;
 }
 

@@ -1,8 +1,6 @@
 /* penstockctl payouts: what was paid, what is under way, and whether payouts are frozen. */
+#include "backend/ctl/payouts.h"
 #include "backend/conf/settings.h"
-#include "backend/ctl/ctl.h"
-#include "backend/ctl/sheet.h"
-#include "backend/ledger/freeze.h"
 #include "common/base/uuid.h"
 #include "common/coin/address.h"
 
@@ -14,14 +12,8 @@
 static const struct option options[] = {
     {"network", required_argument, NULL, 'n'}, {"reason", required_argument, NULL, 'r'},
     {"limit", required_argument, NULL, 'l'},   {"json", no_argument, NULL, 'j'},
+    {"force", no_argument, NULL, 'f'},         {"dry-run", no_argument, NULL, 'd'},
     {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
-};
-
-struct request {
-    const char *network, *reason;
-    struct ctl_words words;
-    int64_t limit;
-    bool json;
 };
 
 #define N(columns) (sizeof(columns) / sizeof(columns)[0])
@@ -45,6 +37,7 @@ static const struct sheet_column payout_columns[] = {
 static const struct sheet_column freeze_columns[] = {{"network", SHEET_TEXT},
                                                      {"frozen", SHEET_YES_NO},
                                                      {"since", SHEET_TEXT},
+                                                     {"who", SHEET_TEXT},
                                                      {"reason", SHEET_TEXT}};
 static const struct sheet_column unpayable_columns[] = {{"network", SHEET_TEXT},
                                                         {"miner", SHEET_TEXT},
@@ -84,7 +77,7 @@ static enum db_result list_unpayable(const struct ctl_job *j, struct listing *l,
 
 static enum db_result read_listing(const struct ctl_job *j, struct listing *l)
 {
-    const struct request *q = j->request;
+    const struct payouts_request *q = j->request;
     const char *only = q->network;
     const struct db_value network = only != NULL ? DB_TEXT(only) : DB_NULL;
     const struct db_value params[] = {network, network, DB_INT(q->limit)};
@@ -95,12 +88,13 @@ static enum db_result read_listing(const struct ctl_job *j, struct listing *l)
                  params, 3, sheet_row, &l->payouts);
 
     if (r == DB_OK)
-        r = db_query(j->db,
-                     "SELECT f.network, f.frozen, DATE_FORMAT(f.created_at, '%Y-%m-%d %H:%i:%S'),"
-                     " f.reason FROM payout_freeze f JOIN (SELECT MAX(id) AS id FROM payout_freeze"
-                     " GROUP BY network) x ON x.id = f.id WHERE (? IS NULL OR f.network = ?)"
-                     " AND f.frozen ORDER BY f.network",
-                     params, 2, sheet_row, &l->freezes);
+        r = db_query(
+            j->db,
+            "SELECT f.network, f.frozen, DATE_FORMAT(f.created_at, '%Y-%m-%d %H:%i:%S'),"
+            " f.who, f.reason FROM payout_freeze f JOIN (SELECT MAX(id) AS id FROM payout_freeze"
+            " GROUP BY network) x ON x.id = f.id WHERE (? IS NULL OR f.network = ?)"
+            " AND f.frozen ORDER BY f.network",
+            params, 2, sheet_row, &l->freezes);
     for (size_t i = 0; r == DB_OK && i < j->conf->networks.n; i++) {
         const struct backend_network *net = backend_network_at(j->conf, i);
 
@@ -112,7 +106,7 @@ static enum db_result read_listing(const struct ctl_job *j, struct listing *l)
 
 static int print_listing(const struct ctl_job *j, struct listing *l)
 {
-    const struct request *q = j->request;
+    const struct payouts_request *q = j->request;
     int status;
 
     if (q->json)
@@ -179,7 +173,7 @@ static const struct part {
 
 static int print_parts(const struct ctl_job *j, struct sheet *sheets)
 {
-    const struct request *q = j->request;
+    const struct payouts_request *q = j->request;
     json_t *object;
     int status = EX_OK;
 
@@ -198,7 +192,7 @@ static int print_parts(const struct ctl_job *j, struct sheet *sheets)
 
 static int show(const struct ctl_job *j)
 {
-    const char *word = ((const struct request *)j->request)->words.word[1];
+    const char *word = ((const struct payouts_request *)j->request)->words.word[1];
     char text[UUID_TEXT_LEN + 1];
     struct sheet sheets[PARTS];
     struct uuid id;
@@ -228,52 +222,18 @@ static int show(const struct ctl_job *j)
     return status;
 }
 
-/* --- freeze and thaw --- */
-
-static bool network_known(const struct backend_conf *conf, const char *name)
-{
-    for (size_t i = 0; i < conf->networks.n; i++)
-        if (strcmp(backend_network_at(conf, i)->base.label, name) == 0)
-            return true;
-    return false;
-}
-
-static int set_frozen(const struct ctl_job *j, bool frozen)
-{
-    const struct request *q = j->request;
-    enum db_result r;
-
-    if (q->network == NULL || q->reason == NULL || *q->reason == '\0') {
-        ctl_complain(&payouts_command, "%s needs --network and --reason", q->words.word[0]);
-        return EX_USAGE;
-    }
-    if (!network_known(j->conf, q->network)) {
-        ctl_complain(&payouts_command, "there is no network '%s' in the settings", q->network);
-        return EX_DATAERR;
-    }
-    r = freeze_set(j->db, q->network, frozen, q->reason);
-    if (r != DB_OK)
-        return ctl_complain_db(&payouts_command, j->db, r);
-    printf("payouts of %s are %s\n", q->network, frozen ? "frozen" : "thawed");
-    return EX_OK;
-}
-
-static int freeze(const struct ctl_job *j)
-{
-    return set_frozen(j, true);
-}
-
-static int thaw(const struct ctl_job *j)
-{
-    return set_frozen(j, false);
-}
-
-static const struct ctl_action actions[] = {
-    {"list", 1, list}, {"show", 2, show}, {"freeze", 1, freeze}, {"thaw", 1, thaw}};
-
 /* --- the command --- */
 
-static bool read_options(int argc, char **argv, struct request *q, bool *ret_help)
+static const struct ctl_action actions[] = {
+    {"list", 1, list},
+    {"show", 2, show},
+    {"freeze", 1, payouts_freeze},
+    {"thaw", 1, payouts_thaw},
+    {"freezes", 1, payouts_freezes},
+    {"cancel", 2, payouts_cancel},
+};
+
+static bool read_options(int argc, char **argv, struct payouts_request *q, bool *ret_help)
 {
     int option;
 
@@ -284,6 +244,10 @@ static bool read_options(int argc, char **argv, struct request *q, bool *ret_hel
             q->reason = optarg;
         else if (option == 'j')
             q->json = true;
+        else if (option == 'f')
+            q->force = true;
+        else if (option == 'd')
+            q->dry_run = true;
         else if (option == 'h')
             *ret_help = true;
         else if (option != 'l' ||
@@ -299,7 +263,7 @@ static bool read_options(int argc, char **argv, struct request *q, bool *ret_hel
 
 static int run(const char *config, int argc, char **argv)
 {
-    struct request q = {.limit = 100};
+    struct payouts_request q = {.limit = 100};
     bool help = false;
 
     if (!read_options(argc, argv, &q, &help))
@@ -314,24 +278,43 @@ static int run(const char *config, int argc, char **argv)
 const struct ctl_command payouts_command = {
     .name = "payouts",
     .usage = "list [--network NETWORK] [--limit N] [--json] | show ID [--json] |"
-             " freeze|thaw --network NETWORK --reason TEXT",
+             " freezes [--network NETWORK] [--json] | freeze --network NETWORK --reason TEXT |"
+             " thaw --network NETWORK --reason TEXT [--force] |"
+             " cancel ID --reason TEXT [--force] [--dry-run]",
     .text = "what was paid and is under way; freeze and thaw payouts",
     .help =
         "  list            payouts, those first that are not finished; who is due and cannot be\n"
         "                  paid; which networks are frozen\n"
         "  show ID         one payout: its receivers, the coins it spends, its ledger entries\n"
         "  freeze          nothing new is paid on the network until it is thawed\n"
-        "  thaw            payouts go on; a conflicted one whose coins were spent by another\n"
-        "                  transaction for good is then cancelled, and what it took given back\n\n"
+        "  thaw            payouts go on, once an audit that began after they were frozen has "
+        "been\n"
+        "                  clean. With --force also without: then it is you who answers for it\n"
+        "  freezes         the record: when, who, why, by force or not\n"
+        "  cancel ID       gives miners back what a conflicted payout took from them. Only on "
+        "proof:\n"
+        "                  the wallet must show a transaction that has spent one of its coins, "
+        "with\n"
+        "                  payout_confirmations. It is for you to know that this one was "
+        "none\n"
+        "                  that paid them; if it pays one of their addresses it takes --force. "
+        "Book\n"
+        "                  what it took out of the wallet: see penstock-task(8), audit\n\n"
         "  --network NETWORK   of this network only\n"
         "  --limit N           at most so many payouts (100)\n"
-        "  --reason TEXT       for operators\n"
+        "  --reason TEXT       for the record, with your name\n"
+        "  --force             see above\n"
+        "  --dry-run           of cancel: show the proof, and change nothing\n"
         "  --json              print it as JSON; amounts are strings, in base units\n\n"
         "  intent      to be sent by a wallet that only sends; perhaps done already\n"
         "  stored      signed, with its entries in the ledger; about to be sent\n"
         "  sent        followed until it has payout_confirmations\n"
         "  confirmed   done\n"
-        "  conflicted  another transaction has spent its coins; payouts are frozen for it\n"
+        "  conflicted  another transaction has spent its coins; payouts are frozen for it. See "
+        "what\n"
+        "              it was, then cancel; payouts that are thawed by force cancel it by "
+        "themselves\n"
+        "              where the wallet says so much of it\n"
         "  cancelled   it is not on the chain and never will be\n",
     .run = run,
 };

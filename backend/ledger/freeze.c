@@ -27,25 +27,21 @@ enum db_result freeze_read(struct db *db, const char *network, struct freeze *re
 }
 
 /* The log comes first: should the database not answer, somebody knows at least. */
-enum db_result freeze_set(struct db *db, const char *network, bool frozen, const char *reason)
+enum db_result freeze_set(struct db *db, const char *network, const char *who, const char *reason)
 {
-    char text[FREEZE_REASON_MAX + 1];
-    uint64_t changed = 0;
-    enum db_result r;
+    char text[FREEZE_REASON_MAX + 1], human[FREEZE_WHO_MAX + 1];
 
     snprintf(text, sizeof(text), "%s", reason);
-    const struct db_value values[] = {DB_TEXT(network), DB_INT(frozen), DB_TEXT(text),
-                                      DB_TEXT(network), DB_INT(frozen)};
-    if (frozen)
-        log_error("payouts.frozen", LOG_STR("network", network), LOG_STR("why", text));
-    r = FAULT_CALL("freeze.set",
-                   db_exec(db,
-                           "INSERT INTO payout_freeze (network, frozen, reason)"
-                           " SELECT ?, ?, ? FROM DUAL WHERE COALESCE((SELECT frozen FROM"
-                           " payout_freeze WHERE network = ? ORDER BY id DESC LIMIT 1), 0) <> ?",
-                           values, 5, &changed),
-                   DB_UNCERTAIN, DB_UNAVAILABLE);
-    if (r == DB_OK && changed > 0 && !frozen)
-        log_warning("payouts.thawed", LOG_STR("network", network), LOG_STR("why", text));
-    return r;
+    snprintf(human, sizeof(human), "%s", who);
+    const struct db_value values[] = {DB_TEXT(network), DB_TEXT(text), DB_TEXT(human),
+                                      DB_TEXT(network)};
+    log_error("payouts.frozen", LOG_STR("network", network), LOG_STR("why", text),
+              LOG_STR("who", human));
+    return FAULT_CALL("freeze.set",
+                      db_exec(db,
+                              "INSERT INTO payout_freeze (network, frozen, reason, who)"
+                              " SELECT ?, TRUE, ?, ? FROM DUAL WHERE NOT COALESCE((SELECT frozen"
+                              " FROM payout_freeze WHERE network = ? ORDER BY id DESC LIMIT 1), 0)",
+                              values, 4, NULL),
+                      DB_UNCERTAIN, DB_UNAVAILABLE);
 }

@@ -9,6 +9,7 @@
 #include "common/db/db.h"
 
 #define FREEZE_REASON_MAX 255
+#define FREEZE_WHO_MAX    128
 
 struct freeze {
     bool frozen;
@@ -17,8 +18,8 @@ struct freeze {
 
 enum db_result freeze_read(struct db *db, const char *network, struct freeze *ret);
 
-/* Freezes or thaws; nothing happens when it is so already. REASON is cut to its room. Freezing is
- * logged as an error, `payouts.frozen`: that is the page. */
-enum db_result freeze_set(struct db *db, const char *network, bool frozen, const char *reason);
+/* Freezes; nothing happens when it is so already. WHO: the human who does, "" for a program. REASON
+ * is cut to its room. Logged as an error, `payouts.frozen`: that is the page. */
+enum db_result freeze_set(struct db *db, const char *network, const char *who, const char *reason);
 
 #endif

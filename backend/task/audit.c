@@ -9,6 +9,7 @@
 #include "backend/task/audit.h"
 
 #include "backend/ledger/freeze.h"
+#include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
 
@@ -44,12 +45,18 @@ static enum outcome outcome_of(const struct audit *a)
 
 static enum db_result record(struct audit *a, const char *detail)
 {
-    static const char sql[] = "INSERT INTO audit_run (network, outcome, owed, held, detail)"
-                              " VALUES (?, ?, ?, ?, ?)";
-    struct db_value v[] = {DB_TEXT(a->run->network), DB_TEXT(outcome_names[outcome_of(a)]),
-                           DB_INT(a->owed), a->asked ? DB_INT(a->held) : DB_NULL, DB_TEXT(detail)};
+    static const char sql[] =
+        "INSERT INTO audit_run (network, began_at, outcome, owed, held, detail)"
+        " VALUES (?, UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND, ?, ?, ?, ?)";
+    int64_t took_us = (clock_mono_ms() - a->began_ms + 1) * 1000;
+    struct db_value v[] = {DB_TEXT(a->run->network),
+                           DB_INT(took_us),
+                           DB_TEXT(outcome_names[outcome_of(a)]),
+                           DB_INT(a->owed),
+                           a->asked ? DB_INT(a->held) : DB_NULL,
+                           DB_TEXT(detail)};
 
-    return FAULT_CALL("audit.record", db_exec(a->run->db, sql, v, 5, NULL), DB_UNCERTAIN,
+    return FAULT_CALL("audit.record", db_exec(a->run->db, sql, v, 6, NULL), DB_UNCERTAIN,
                       DB_UNAVAILABLE);
 }
 
@@ -63,7 +70,7 @@ static enum db_result freeze(struct audit *a)
              findings_count(&a->findings) == 1 ? "difference" : "differences",
              json_string_value(json_object_get(first, "check")),
              json_string_value(json_object_get(first, "text")));
-    return freeze_set(a->run->db, a->run->network, true, reason);
+    return freeze_set(a->run->db, a->run->network, "", reason);
 }
 
 static enum task_result store(struct audit *a)
@@ -159,7 +166,7 @@ static enum task_result examine(struct audit *a)
 
 static enum task_result run_audit(struct task_run *run)
 {
-    struct audit a = {.run = run, .findings = findings_new()};
+    struct audit a = {.run = run, .findings = findings_new(), .began_ms = clock_mono_ms()};
     enum task_result result = examine(&a), stored;
 
     if (result == TASK_DONE) {

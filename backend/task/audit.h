@@ -8,6 +8,7 @@
 struct audit {
     struct task_run *run;
     struct findings findings;
+    int64_t began_ms; /* by clock_mono_ms() */
     int64_t owed;
     bool asked;        /* HELD and DUE are known */
     int64_t held;      /* by the wallet */

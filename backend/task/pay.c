@@ -35,7 +35,7 @@ enum task_result pay_breach(struct pay_job *j, const char *format, ...)
     vsnprintf(why, sizeof(why), format, args);
     va_end(args);
     if (!j->run->options->dry_run)
-        task_db(j->run, freeze_set(j->run->db, j->run->network, true, why), "freezing payouts");
+        task_db(j->run, freeze_set(j->run->db, j->run->network, "", why), "freezing payouts");
     j->freeze.frozen = true;
     snprintf(j->freeze.reason, sizeof(j->freeze.reason), "%s", why);
     return task_fail(j->run, "payouts are frozen: %s", why);

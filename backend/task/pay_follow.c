@@ -78,11 +78,18 @@ static enum task_result follow_mined(struct follow *f, const struct pay_look *lo
 }
 
 /* Once the other transaction is as deep as a payment has to be, and a human has thawed payouts, so
- * has seen it, the payout will never be on the chain: what it took is given back. */
+ * has seen it, the payout will never be on the chain: what it took is given back. Of one that the
+ * wallet never knew it cannot tell how deep: that is for the operator (penstockctl payouts cancel).
+ */
 static enum task_result follow_old_conflict(struct follow *f, int64_t confirmations)
 {
-    if (f->j->freeze.frozen || -confirmations < f->j->run->net->payout_confirmations)
+    if (f->j->freeze.frozen)
         return TASK_DONE;
+    if (-confirmations < f->j->run->net->payout_confirmations) {
+        task_say(f->j->run, "payout %s is conflicted: see penstockctl payouts cancel",
+                 f->p->id_text);
+        return TASK_DONE;
+    }
     if (!task_holds_lock(f->j->run))
         return TASK_WAITING;
     log_error("pay.cancelled", LOG_STR("network", f->p->network), LOG_STR("payout", f->p->id_text));
@@ -135,9 +142,10 @@ static enum task_result judge_missing(struct follow *f)
  * time. SEEN_NOW: what the wallet said of it just before. */
 static enum task_result send_bytes(struct follow *f, enum pay_seen seen_now)
 {
+    bool may_be_first = f->p->status != PAYOUT_SENT && seen_now == PAY_UNKNOWN;
     enum pay_result r;
 
-    if (f->j->freeze.frozen && f->p->status == PAYOUT_STORED && seen_now == PAY_UNKNOWN)
+    if (f->j->freeze.frozen && may_be_first)
         return TASK_DONE;
     if (!task_holds_lock(f->j->run))
         return TASK_WAITING;
@@ -180,8 +188,8 @@ static enum task_result follow_transaction(struct follow *f)
     case PAY_UNKNOWN:
         break;
     }
-    if (f->p->raw != NULL)
-        return f->p->status == PAYOUT_CONFLICTED ? TASK_DONE : send_bytes(f, PAY_UNKNOWN);
+    if (f->p->raw != NULL) /* also of a conflict, which a reorganisation may have undone */
+        return send_bytes(f, PAY_UNKNOWN);
     return pay_breach(f->j, "payout %s: wallet %s does not know the transaction that it sent",
                       f->p->id_text, f->p->wallet);
 }

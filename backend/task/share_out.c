@@ -108,7 +108,7 @@ static enum task_result contradiction(struct task_run *run, const struct mature 
 {
     char *reason = mem_sprintf("share-out of block %" PRIu64 ": the ledger refuses it (%s): %s",
                                b->height, db_result_name(r), db_error(run->db));
-    enum db_result frozen = freeze_set(run->db, run->network, true, reason);
+    enum db_result frozen = freeze_set(run->db, run->network, "", reason);
     enum task_result result =
         task_fail(run, "%s%s", reason, frozen == DB_OK ? "; payouts are frozen" : "");
 

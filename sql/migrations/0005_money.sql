@@ -176,6 +176,8 @@ CREATE TABLE IF NOT EXISTS payout_freeze (
     network     VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL,
     frozen      BOOLEAN       NOT NULL,
     reason      VARCHAR(255)  NOT NULL,
+    who         VARCHAR(128)  NOT NULL DEFAULT '' COMMENT 'the human; "": a program',
+    forced      BOOLEAN       NOT NULL DEFAULT FALSE COMMENT 'thawed though no audit since was clean',
     created_at  DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (id),
     KEY payout_freeze_network (network, id)
@@ -257,6 +259,7 @@ CREATE TABLE IF NOT EXISTS network_stats (
 CREATE TABLE IF NOT EXISTS audit_run (
     id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
     network     VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL,
+    began_at    DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6) COMMENT 'all that it says held at some time since',
     created_at  DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     outcome     ENUM ('clean', 'difference', 'incomplete') NOT NULL,
     owed        BIGINT        NOT NULL COMMENT 'miners, pool fee, unshared and in flight together',

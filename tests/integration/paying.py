@@ -239,7 +239,7 @@ class Payments:
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                               check=False)
         assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout if expect == 0 else done.stdout + done.stderr
 
     # --- what must be true ---
 

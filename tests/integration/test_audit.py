@@ -348,3 +348,77 @@ def test_a_difference_counts_although_the_wallet_is_away(pool):
     pool.query("UPDATE block_split SET fee = fee + 1 WHERE network = %s", pool.network)
     assert audit(pool, status=1)["held"] is None
     assert frozen(pool)
+
+
+# --- thawing ---
+
+
+def freeze(pool):
+    """As a program does."""
+    pool.query("INSERT INTO payout_freeze (network, frozen, reason) VALUES (%s, TRUE, 'something broke')", pool.network)
+
+
+def thaw(pool, *words, status=0):
+    return pool.ctl("payouts", "thaw", "--network", pool.network, "--reason", "looked at it", *words, status=status)
+
+
+def test_payouts_thaw_after_a_clean_audit_only(pool):
+    work(pool)
+    assert "not frozen" in thaw(pool)
+    assert audit(pool)["outcome"] == "clean"  # before the freeze: it proves nothing
+    freeze(pool)
+    assert "no audit has been clean" in thaw(pool, status=1)
+    assert frozen(pool) == "something broke"
+    pool.purse.held -= 1
+    assert audit(pool, status=1)["outcome"] == "difference"
+    assert "found differences" in thaw(pool, status=1)
+    pool.purse.held += 1
+    assert audit(pool)["outcome"] == "clean"
+    assert "are thawed\n" in thaw(pool)
+    assert frozen(pool) is None
+    assert pool.query("SELECT frozen, forced, reason, who <> '' FROM payout_freeze WHERE network = %s ORDER BY id",
+                      pool.network) == ((1, 0, "something broke", 0), (0, 0, "looked at it", 1))
+
+
+def test_an_audit_that_began_before_the_freeze_does_not_count(pool):
+    work(pool)
+    freeze(pool)
+    assert audit(pool)["outcome"] == "clean"
+    pool.query("UPDATE audit_run SET began_at = (SELECT MAX(created_at) FROM payout_freeze WHERE network = %s)"
+               " - INTERVAL 1 MICROSECOND WHERE network = %s", pool.network, pool.network)
+    assert "no audit has been clean" in thaw(pool, status=1)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_an_audit_that_could_not_look_says_nothing(pool, clean):
+    work(pool)
+    freeze(pool)
+    if clean:
+        audit(pool)
+    pool.chain.fail = lambda method, params: True
+    assert audit(pool, status=75)["outcome"] == "incomplete"
+    thaw(pool, status=0 if clean else 1)
+    assert (frozen(pool) is None) == clean
+
+
+def test_a_difference_after_a_clean_audit_counts(pool):
+    work(pool)
+    freeze(pool)
+    audit(pool)
+    pool.purse.held -= 1
+    audit(pool, status=1)
+    thaw(pool, status=1)
+    assert frozen(pool)
+
+
+def test_who_thaws_by_force_is_recorded(pool):
+    work(pool)
+    freeze(pool)
+    assert "by force" in thaw(pool, "--force")
+    (when, *_), = [row.values() for row in json.loads(pool.ctl("payouts", "freezes", "--json")) if row["forced"]
+                   and row["network"] == pool.network]
+    assert when and pool.query("SELECT forced, reason, who LIKE '%%@%%' FROM payout_freeze WHERE network = %s"
+                               " AND NOT frozen", pool.network) == ((1, "looked at it", 1),)
+    text = pool.ctl("payouts", "freezes", "--network", pool.network)
+    assert "looked at it" in text and "something broke" in text
+    assert "not frozen" in thaw(pool, "--force")

@@ -238,7 +238,7 @@ def test_frozen_and_thawed_by_the_operator(nodes, payments):
     pay.run()
     assert pay.payouts() == () and "frozen: we look at it" in pay.output
     assert "we look at it" in pay.penstockctl("payouts", "list", "--network", pay.network)
-    pay.penstockctl("payouts", "thaw", "--network", pay.network, "--reason", "seen")
+    pay.penstockctl("payouts", "thaw", "--network", pay.network, "--reason", "seen", "--force")
     pay.run()
     assert pay.balance(miner) == 0
 
@@ -307,6 +307,27 @@ def test_the_unique_key_keeps_two_payouts_from_one_coin(nodes, payments):
                   " FROM payout_input WHERE payout_id <> %s LIMIT 1", pay.payouts()[0][0],
                   pay.payouts()[0][0])
     assert other.payouts() == ()
+
+
+def test_a_coin_that_cannot_be_locked_keeps_no_other_from_it(nodes, payments):
+    """Nor anybody from being paid: what a conflicted payout would spend is spent already."""
+    pay, other = payments(), payments()
+    owed = {pay.owed(COIN, address(nodes)): COIN}
+    coin = next(c for c in nodes.own("listunspent") if not c["txid"].startswith("f"))
+    other.query("INSERT INTO payout (id, network, status, wallet, txid, raw, amount, fee, fee_payer) VALUES"
+                " (UUID(), %s, 'conflicted', 'none', %s, '', 1, 0, 'pool')", other.network, b"\1" * 32)
+    for txid, vout in ((coin["txid"], coin["vout"]), ("ff" * 32, 0)):
+        other.query("INSERT INTO payout_input (payout_id, txid, vout) SELECT id, UNHEX(%s), %s FROM payout"
+                    " WHERE network = %s", txid, vout, other.network)
+    pay.run()
+    assert pay.statuses() == ["sent"]
+    assert {(c["txid"], c["vout"]) for c in nodes.own("listlockunspent")} >= {(coin["txid"], coin["vout"])}
+    other.query("UPDATE payout SET status = 'cancelled' WHERE network = %s", other.network)
+    other.query("DELETE i FROM payout_input i JOIN payout p ON p.id = i.payout_id WHERE network = %s", other.network)
+    nodes.own("lockunspent", True, [{"txid": coin["txid"], "vout": coin["vout"]}])
+    nodes.mine(3)
+    pay.run()
+    pay.check_paid(nodes.received, owed)
 
 
 def test_a_restart_between_payment_and_block(nodes, payments):
@@ -389,15 +410,17 @@ def test_a_payout_in_no_mempool_is_sent_again(nodes, payments):
     pay.check_paid(nodes.received, owed)
 
 
-def spend_otherwise(nodes, pay):
-    """A transaction of the pool's wallet that spends what the stored payout spends."""
+def spend_otherwise(nodes, pay, *to):
+    """A transaction of the pool's wallet that spends what the stored payout spends; a coin for each of TO."""
     decoded = nodes.pool.rpc("decoderawtransaction", stored(pay))
     inputs = [{"txid": i["txid"], "vout": i["vout"]} for i in decoded["vin"]]
     value = sum(nodes.pool.rpc("getrawtransaction", i["txid"], True)["vout"][i["vout"]]["value"]
                 if i["txid"] in nodes.pool.rpc("getrawmempool") else
                 units(nodes.pool.rpc("gettxout", i["txid"], i["vout"], False)["value"]) / COIN
                 for i in inputs)
-    raw = nodes.pool.rpc("createrawtransaction", inputs, {nodes.own("getnewaddress"): round(value - 0.01, 8)})
+    rest = round(value - 0.01 - len(to), 8)
+    raw = nodes.pool.rpc("createrawtransaction", inputs,
+                         {nodes.own("getnewaddress"): rest} | {address: 1 for address in to})
     signed = nodes.own("signrawtransactionwithwallet", raw)
     assert signed["complete"]
     return signed["hex"]
@@ -450,6 +473,124 @@ def test_a_conflict_that_a_reorganisation_undoes(nodes, payments, fault_program)
     pay.run()
     assert pay.statuses() == ["confirmed"] and pay.frozen() is not None
     pay.check_paid(nodes.received, owed)
+    for node in (nodes.pool, nodes.peer, nodes.apart):
+        node.rpc("reconsiderblock", block)
+    nodes.join(nodes.apart)
+
+
+# --- what a human decides about a conflict ---
+
+
+def conflict(nodes, pay, fault_program, *to):
+    """The only payout, stored and never sent, has lost its coins to another transaction of the wallet, which
+    a miner elsewhere mined and which pays one coin to each of TO; that one's id."""
+    nodes.mine(1)
+    nodes.join(nodes.apart)
+    pay.run(program=fault_program, fault="payout.store:1:die", expect=-9)
+    other = spend_otherwise(nodes, pay, *to)
+    txid = nodes.apart.rpc("sendrawtransaction", other)
+    nodes.mine(1, node=nodes.apart)
+    nodes.join(nodes.apart)
+    pay.run(expect=1)
+    assert pay.statuses() == ["conflicted"]
+    return txid
+
+
+def cancel(pay, *words, expect=0):
+    number = pay.payouts()[0][0]
+    return pay.penstockctl("payouts", "cancel", number, *words, expect=expect)
+
+
+def test_a_conflict_that_the_wallet_never_knew_is_cancelled_on_proof(nodes, payments, fault_program):
+    pay = payments()
+    miner = pay.owed(COIN, to := address(nodes))
+    txid = conflict(nodes, pay, fault_program)
+    pay.run()
+    assert "frozen" in pay.output and pay.statuses() == ["conflicted"]
+    assert "no more than 1 of 3 confirmations" in cancel(pay, "--reason", "seen", expect=1)
+    nodes.mine(2)
+    assert cancel(pay, expect=64) and pay.statuses() == ["conflicted"]
+    assert f"could be cancelled: transaction {txid} has spent its coins (confirmations: 3)" in cancel(pay, "--dry-run")
+    assert pay.statuses() == ["conflicted"] and pay.balance(miner) == 0
+    assert "1.00000000 given back" in cancel(pay, "--reason", "another installation spent them")
+    assert pay.statuses() == ["cancelled"] and pay.balance(miner) == COIN and pay.account("in_flight") == 0
+    assert "another installation spent them" in pay.penstockctl("payouts", "show", pay.payouts()[0][0])
+    assert "is cancelled" in cancel(pay, "--reason", "again", expect=65)
+    pay.check_books()
+    pay.penstockctl("payouts", "thaw", "--network", pay.network, "--reason", "booked", "--force")
+    pay.run()
+    nodes.mine(3)
+    pay.run()
+    assert sorted(pay.statuses()) == ["cancelled", "confirmed"]
+    assert nodes.received(to) == COIN - pay.payouts()[1][4] and pay.balance(miner) == 0
+    pay.check_books()
+
+
+def test_a_conflict_that_paid_the_same_miner_is_not_given_back_lightly(nodes, payments, fault_program):
+    pay = payments(payout_confirmations=1)
+    miner = pay.owed(COIN, to := address(nodes))
+    conflict(nodes, pay, fault_program, to)
+    assert "pays 1 of its receivers" in cancel(pay, "--reason", "seen", expect=1)
+    assert pay.statuses() == ["conflicted"] and pay.balance(miner) == 0
+    cancel(pay, "--reason", "it was a present", "--force")
+    assert pay.balance(miner) == COIN
+    pay.check_books()
+
+
+def test_without_proof_nothing_is_cancelled(nodes, payments, fault_program):
+    pay = payments(payout_confirmations=1)
+    owed = {pay.owed(COIN, address(nodes)): COIN}
+    pay.run(program=fault_program, fault="payout.store:1:die", expect=-9)
+    assert "is stored: only a conflicted one" in cancel(pay, "--reason", "no", expect=65)
+    pay.query("UPDATE payout SET status = 'conflicted' WHERE network = %s", pay.network)
+    assert "there is no proof" in cancel(pay, "--reason", "no", expect=1)
+    nodes.own("sendrawtransaction", stored(pay))
+    assert "nothing has taken its place" in cancel(pay, "--reason", "no", expect=1)
+    assert "no payout" in pay.penstockctl("payouts", "cancel", "nonsense", "--reason", "no", expect=65)
+    nodes.mine(1)
+    pay.run()
+    assert pay.statuses() == ["confirmed"]
+    pay.check_paid(nodes.received, owed)
+
+
+def test_a_conflict_that_is_known_is_cancelled_on_proof_too(nodes, payments, fault_program):
+    nodes.mine(1)
+    nodes.join(nodes.apart)
+    pay = payments()
+    miner = pay.owed(COIN, address(nodes))
+    pay.run(program=fault_program, fault="payout.store:1:die", expect=-9)
+    other = spend_otherwise(nodes, pay)
+    pay.run()
+    txid = nodes.apart.rpc("sendrawtransaction", other)
+    nodes.mine(3, node=nodes.apart)
+    nodes.join(nodes.apart)
+    pay.run(expect=1)
+    assert f"transaction {txid} has spent its coins (confirmations: 3)" in cancel(pay, "--reason", "seen")
+    assert pay.statuses() == ["cancelled"] and pay.balance(miner) == COIN
+    pay.check_books()
+
+
+def test_a_conflict_never_known_and_undone_is_sent_once_payouts_go_on(nodes, payments, fault_program):
+    pay = payments(payout_confirmations=1)
+    owed = {pay.owed(COIN, address(nodes)): COIN}
+    conflict(nodes, pay, fault_program)
+    pay.query("UPDATE payout_freeze SET reason = 'a test' WHERE network = %s", pay.network)
+    block = nodes.pool.rpc("getbestblockhash")
+    for node in (nodes.pool, nodes.peer, nodes.apart):
+        node.rpc("invalidateblock", block)
+    nodes.pool.rpc("generateblock", nodes.elsewhere, [])  # without the other one, which is in mempools again
+    wait(lambda: nodes.peer.rpc("getbestblockhash") == nodes.pool.rpc("getbestblockhash"))
+    pay.run()
+    assert "frozen" in pay.output and pay.statuses() == ["conflicted"]
+    pay.penstockctl("payouts", "thaw", "--network", pay.network, "--reason", "it lost", "--force")
+    pay.run(expect=75)
+    assert "not taken yet" in pay.output  # the mempool has the other one
+    nodes.pool.rpc("generateblock", nodes.elsewhere, [stored(pay)])
+    wait(lambda: nodes.peer.rpc("getbestblockhash") == nodes.pool.rpc("getbestblockhash"))
+    pay.run()
+    assert pay.statuses() == ["confirmed"]
+    pay.check_paid(nodes.received, owed)
+    nodes.mine(2)
     for node in (nodes.pool, nodes.peer, nodes.apart):
         node.rpc("reconsiderblock", block)
     nodes.join(nodes.apart)

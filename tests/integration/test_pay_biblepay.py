@@ -141,12 +141,27 @@ def test_a_conflict_that_a_human_has_seen_is_given_back(wallet, payments):
     pay.run(expect=1)
     pay.run()
     assert pay.statuses() == ["conflicted"] and pay.balance(miner) == 0
-    pay.penstockctl("payouts", "thaw", "--network", pay.network, "--reason", "seen")
+    pay.penstockctl("payouts", "thaw", "--network", pay.network, "--reason", "seen", "--force")
     pay.run()
     assert pay.statuses()[0] == "cancelled"
     pay.run()
     assert pay.statuses() == ["cancelled", "sent"] and pay.balance(miner) == 0
     assert pay.account("in_flight") == COIN
+    pay.check_books()
+
+
+def test_a_conflict_is_cancelled_while_frozen(wallet, payments):
+    pay = payments(payout_confirmations=1)
+    miner = pay.owed(COIN, address())
+    pay.run()
+    number, _, txid = pay.payouts()[0][:3]
+    wallet.control(conflict=txid)
+    pay.run(expect=1)
+    said = pay.penstockctl("payouts", "cancel", number, "--reason", "seen")
+    assert "another transaction has spent its coins (confirmations: 1)" in said and "1.00000000 given back" in said
+    assert pay.statuses() == ["cancelled"] and pay.balance(miner) == COIN
+    pay.run()
+    assert pay.statuses() == ["cancelled"] and "frozen" in pay.output
     pay.check_books()
 
 

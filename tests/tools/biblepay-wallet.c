@@ -14,7 +14,8 @@
  * chain's new tip; lower: the rest is another chain from there new_blocks   so many more tip_time
  * of the tip subsidy (whole coins; -1: not told), recipient, minerguid   of the blocks to come
  *   peers, headers_ahead
- *   balance, fee (base units), passphrase ("": not encrypted), conflict TXID, forget TXID
+ *   balance, fee (base units), passphrase ("": not encrypted), conflict TXID, reinstate TXID,
+ * forget TXID, own ADDRESS (whose key it has)
  */
 #include "common/base/clock.h"
 #include "common/base/mem.h"
@@ -100,14 +101,17 @@ static bool obey_money(struct sim_money *m, const json_t *order)
 {
     const char *conflict = json_string_value(json_object_get(order, "conflict"));
     const char *forget = json_string_value(json_object_get(order, "forget"));
+    const char *reinstate = json_string_value(json_object_get(order, "reinstate"));
     const char *passphrase = json_string_value(json_object_get(order, "passphrase"));
 
     take_number(order, "balance", &m->balance);
     take_number(order, "fee", &m->fee);
     take_text(order, "passphrase", m->passphrase, sizeof(m->passphrase));
+    take_text(order, "own", m->own, sizeof(m->own));
     if (passphrase != NULL)
         m->encrypted = *passphrase != '\0';
-    return (conflict == NULL || sim_money_conflict(m, conflict)) &&
+    return (conflict == NULL || sim_money_conflict(m, conflict, true)) &&
+           (reinstate == NULL || sim_money_conflict(m, reinstate, false)) &&
            (forget == NULL || sim_money_forget(m, forget));
 }
 

@@ -1,5 +1,5 @@
 /* What a signed payment must be: our own reading of the bytes, against wallets that lie. */
-#include "backend/chain/pay.h"
+#include "backend/chain/pay-private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,12 +144,36 @@ static void test_what_is_refused(void **state)
             fail_msg("it was taken: %s", bad[i].what);
 }
 
+/* --- several calls at once --- */
+
+static void test_each_call_keeps_its_own_result(void **state)
+{
+    struct rpc_call calls[] = {{.result = RPC_OK}, {.result = RPC_ERROR, .code = WALLET_PARAMETER}};
+
+    (void)state;
+    assert_int_equal(pay_asked(calls, 2, RPC_ERROR), RPC_ERROR);
+    assert_int_equal(calls[0].result, RPC_OK);
+    assert_int_equal(calls[1].result, RPC_ERROR);
+}
+
+static void test_a_fault_is_of_all_calls(void **state)
+{
+    struct rpc_call calls[] = {{.result = RPC_OK}, {.result = RPC_ERROR}};
+
+    (void)state;
+    assert_int_equal(pay_asked(calls, 2, RPC_UNCERTAIN), RPC_UNCERTAIN);
+    assert_int_equal(calls[0].result, RPC_UNCERTAIN);
+    assert_int_equal(calls[1].result, RPC_UNCERTAIN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_an_odd_fee_is_borne_to_the_unit),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_each_call_keeps_its_own_result),
+        cmocka_unit_test(test_a_fault_is_of_all_calls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,11 +89,11 @@ static json_t *find(const struct sim_money *m, const char *txid, size_t *ret_at)
     return NULL;
 }
 
-bool sim_money_conflict(struct sim_money *m, const char *txid)
+bool sim_money_conflict(struct sim_money *m, const char *txid, bool conflicted)
 {
     json_t *tx = find(m, txid, NULL);
 
-    return tx != NULL && json_object_set_new(tx, "conflicted", json_true()) == 0;
+    return tx != NULL && json_object_set_new(tx, "conflicted", json_boolean(conflicted)) == 0;
 }
 
 bool sim_money_forget(struct sim_money *m, const char *txid)
@@ -167,9 +167,16 @@ static json_t *sendtoaddress(struct ask *a)
 
 static json_t *gettransaction(struct ask *a)
 {
-    json_t *tx = find(a->m, text_at(a, 0), NULL);
+    json_t *tx = find(a->m, text_at(a, 0), NULL), *copy;
 
-    return tx != NULL ? told(a, tx) : fail(a, NO_SUCH, "Invalid or non-wallet transaction id");
+    if (tx == NULL)
+        return fail(a, NO_SUCH, "Invalid or non-wallet transaction id");
+    copy = told(a, tx);
+    json_object_set_new(copy, "details",
+                        json_pack("[{s:s,s:O,s:O}]", "category", "send", "address",
+                                  json_object_get(tx, "address"), "amount",
+                                  json_object_get(tx, "amount")));
+    return copy;
 }
 
 /* ACCOUNT COUNT SKIP: those COUNT that are followed by SKIP later ones, oldest first. */
@@ -206,8 +213,8 @@ static json_t *getbalance(struct ask *a)
 
 static json_t *validateaddress(struct ask *a)
 {
-    return json_pack("{s:b,s:s}", "isvalid", address_ok(a, text_at(a, 0)), "address",
-                     text_at(a, 0));
+    return json_pack("{s:b,s:s,s:b}", "isvalid", address_ok(a, text_at(a, 0)), "address",
+                     text_at(a, 0), "ismine", strcmp(text_at(a, 0), a->m->own) == 0);
 }
 
 static json_t *walletpassphrase(struct ask *a)

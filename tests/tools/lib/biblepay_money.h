@@ -17,14 +17,16 @@ struct sim_money {
     bool encrypted;
     int64_t unlocked_until; /* seconds; 0: locked */
     char passphrase[64];
+    char own[64]; /* the address whose key it has; "": none */
     json_t *sent; /* oldest first */
 };
 
 void sim_money_init(struct sim_money *m, uint8_t address_version);
 void sim_money_free(struct sim_money *m);
 
-/* What tests may do to transaction TXID: another one took its coins; it was never known. */
-bool sim_money_conflict(struct sim_money *m, const char *txid);
+/* What tests may do to transaction TXID: another one took its coins, or did not after all; it was
+ * never known. */
+bool sim_money_conflict(struct sim_money *m, const char *txid, bool conflicted);
 bool sim_money_forget(struct sim_money *m, const char *txid);
 
 /* Is METHOD one of these? */
