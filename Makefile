@@ -73,9 +73,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(call ARCHIVE,tools) $(call ARCHIVE,ba
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common) $(LIBS_backend) $(LIBS_frontend) -lcmocka
 
-$(BUILD)/integration/%: $(BUILD)/tests/integration/%.o $(call ARCHIVE,tools) $(call ARCHIVE,backend) $(call ARCHIVE,common)
+$(BUILD)/integration/%: $(BUILD)/tests/integration/%.o $(call ARCHIVE,tools) $(call ARCHIVE,backend) $(call ARCHIVE,frontend) $(call ARCHIVE,common)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common) $(LIBS_backend) -lcmocka
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common) $(LIBS_backend) $(LIBS_frontend) -lcmocka
 
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(call ARCHIVE,bench) $(call ARCHIVE,common)
 	@mkdir -p $(@D)

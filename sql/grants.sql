@@ -43,14 +43,12 @@ GRANT SELECT ON penstock.site_network_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_minute TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_miner_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_rejected_minute TO penstock_frontend_rights;
-GRANT SELECT ON penstock.site_worker_minute TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_day TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_address_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_rejected_day TO penstock_frontend_rights;
 -- a miner: its balance, its workers, what it was credited and paid
 GRANT SELECT ON penstock.site_miner TO penstock_frontend_rights;
-GRANT SELECT ON penstock.site_worker TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_credit TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_balance_change TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_payment TO penstock_frontend_rights;

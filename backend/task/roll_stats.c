@@ -13,7 +13,8 @@
 
 #include <inttypes.h>
 
-#define HOURS_BACK 3
+#define HOURS_BACK   3
+#define MINUTES_BACK 60
 
 #define ROLL(CONDITION)                                                                            \
     "INSERT INTO share_stats_hour (worker_id, hour, network, shares, rejected, difficulty) "       \
@@ -115,41 +116,69 @@ static enum db_result clear_days(struct db *db, const char *network, uint64_t no
     return r;
 }
 
-enum db_result roll_days(struct db *db, const char *network, uint64_t now_s)
+/* The hours of the day, and the minutes since MINUTES_BACK: those of "now" by themselves, and the
+ * last one with a share. */
+static enum db_result roll_workers(struct db *db, const char *network, uint64_t now_s)
 {
-    static const char workers_sql[] =
+    static const char sql[] =
         "INSERT INTO worker_day (miner_id, worker_id, network, shares, rejected, difficulty, "
-        "now_shares, now_difficulty, rolled_s) "
+        "now_shares, now_difficulty, last_minute, rolled_s) "
         "SELECT w.miner_id, w.id, ?, h.shares, h.rejected, h.difficulty, COALESCE(m.shares, 0), "
-        "COALESCE(m.difficulty, 0), ? FROM (SELECT worker_id, SUM(shares) AS shares, "
-        "SUM(rejected) AS rejected, SUM(difficulty) AS difficulty FROM share_stats_hour "
-        "WHERE network = ? AND hour >= ? GROUP BY worker_id) h JOIN worker w ON w.id = h.worker_id "
-        "LEFT JOIN (SELECT worker_id, SUM(shares) AS shares, SUM(difficulty) AS difficulty "
-        "FROM share_stats WHERE network = ? AND minute >= ? AND minute < ? GROUP BY worker_id) m "
-        "ON m.worker_id = w.id ON DUPLICATE KEY UPDATE shares = VALUES(shares), "
-        "rejected = VALUES(rejected), difficulty = VALUES(difficulty), "
-        "now_shares = VALUES(now_shares), now_difficulty = VALUES(now_difficulty), "
+        "COALESCE(m.difficulty, 0), COALESCE(m.last_minute, 0), ? FROM (SELECT worker_id, "
+        "SUM(shares) AS shares, SUM(rejected) AS rejected, SUM(difficulty) AS difficulty "
+        "FROM share_stats_hour WHERE network = ? AND hour >= ? GROUP BY worker_id) h "
+        "JOIN worker w ON w.id = h.worker_id LEFT JOIN (SELECT worker_id, "
+        "SUM(IF(minute >= ? AND minute < ?, shares, 0)) AS shares, "
+        "SUM(IF(minute >= ? AND minute < ?, difficulty, 0)) AS difficulty, "
+        "MAX(IF(shares > 0, minute, 0)) AS last_minute FROM share_stats "
+        "WHERE network = ? AND minute >= ? GROUP BY worker_id) m ON m.worker_id = w.id "
+        "ON DUPLICATE KEY UPDATE shares = VALUES(shares), rejected = VALUES(rejected), "
+        "difficulty = VALUES(difficulty), now_shares = VALUES(now_shares), "
+        "now_difficulty = VALUES(now_difficulty), "
+        "last_minute = GREATEST(worker_day.last_minute, VALUES(last_minute)), "
         "rolled_s = VALUES(rolled_s)";
-    static const char reasons_sql[] =
+    const struct db_value from = DB_UINT(now_s / 60 - ROLL_NOW_MINUTES), to = DB_UINT(now_s / 60);
+    const struct db_value v[] = {
+        DB_TEXT(network),
+        DB_UINT(now_s),
+        DB_TEXT(network),
+        DB_UINT(now_s / 3600 - ROLL_DAY_HOURS),
+        from,
+        to,
+        from,
+        to,
+        DB_TEXT(network),
+        DB_UINT(now_s / 60 - MINUTES_BACK),
+    };
+    enum db_result r = db_exec(db, sql, v, sizeof(v) / sizeof(v[0]), NULL);
+
+    FAULT_POINT("roll_stats.days");
+    return r;
+}
+
+static enum db_result roll_reasons(struct db *db, const char *network, uint64_t now_s)
+{
+    static const char sql[] =
         "INSERT INTO rejected_day (miner_id, worker_id, reason, network, rejected, rolled_s) "
         "SELECT w.miner_id, w.id, r.reason, r.network, SUM(r.rejected), ? "
         "FROM rejected_worker_stats r JOIN worker w ON w.id = r.worker_id "
         "WHERE r.network = ? AND r.hour >= ? GROUP BY w.miner_id, w.id, r.reason, r.network "
         "ON DUPLICATE KEY UPDATE rejected = VALUES(rejected), rolled_s = VALUES(rolled_s)";
-    uint64_t from = now_s / 3600 - ROLL_DAY_HOURS, minute = now_s / 60;
-    enum db_result r =
-        db_exec(db, workers_sql,
-                (const struct db_value[]){DB_TEXT(network), DB_UINT(now_s), DB_TEXT(network),
-                                          DB_UINT(from), DB_TEXT(network),
-                                          DB_UINT(minute - ROLL_NOW_MINUTES), DB_UINT(minute)},
-                7, NULL);
+    enum db_result r = db_exec(db, sql,
+                               (const struct db_value[]){DB_UINT(now_s), DB_TEXT(network),
+                                                         DB_UINT(now_s / 3600 - ROLL_DAY_HOURS)},
+                               3, NULL);
 
-    FAULT_POINT("roll_stats.days");
-    if (r == DB_OK)
-        r = db_exec(db, reasons_sql,
-                    (const struct db_value[]){DB_UINT(now_s), DB_TEXT(network), DB_UINT(from)}, 3,
-                    NULL);
     FAULT_POINT("roll_stats.reasons");
+    return r;
+}
+
+enum db_result roll_days(struct db *db, const char *network, uint64_t now_s)
+{
+    enum db_result r = roll_workers(db, network, now_s);
+
+    if (r == DB_OK)
+        r = roll_reasons(db, network, now_s);
     return r == DB_OK ? clear_days(db, network, now_s) : r;
 }
 

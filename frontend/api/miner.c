@@ -82,7 +82,7 @@ void api_miner_performance(struct service *s, const struct request *rq, struct r
 
 /* --- the miner --- */
 
-static bool write_worker(void *ctx, const struct read_worker *w)
+static bool write_worker(void *ctx, const struct read_worker_day *w)
 {
     write_rates(ctx, w->name, w->hash_rate, w->shares_per_second);
     return true;
@@ -93,8 +93,7 @@ static enum db_result write_now(struct api *a)
     jsonw_object_begin(&a->j, "performance");
     api_hour(&a->j, "created", (uint64_t)a->now_s / 3600);
     jsonw_object_begin(&a->j, "workers");
-    enum db_result r =
-        read_workers(a->s->db, a->net->name, a->address, a->now_s, write_worker, &a->j);
+    enum db_result r = read_worker_days(a->s->db, a->net->name, a->address, write_worker, &a->j);
     jsonw_object_end(&a->j);
     jsonw_object_end(&a->j);
     return r;

@@ -29,51 +29,14 @@ enum db_result read_miner(struct db *db, const char *network, const char *addres
 /* --- workers --- */
 
 /* A key's second column is only looked up by, not ranged over, where the first one comes from a
- * join: so these are the minutes and hours, one by one. Else all that a worker ever did is read. */
-#define AND(n)   " UNION ALL SELECT " #n
-#define TEN_BACK "(SELECT 1 AS back" AND(2) AND(3) AND(4) AND(5) AND(6) AND(7) AND(8) AND(9) AND(10)
-#define MINUTES  TEN_BACK ")"
+ * join: so these are the hours, one by one. Else all that a worker ever did is read. */
+#define AND(n) " UNION ALL SELECT " #n
 #define HOURS                                                                                      \
-    TEN_BACK AND(11) AND(12) AND(13) AND(14) AND(15) AND(16) AND(17) AND(18) AND(19) AND(20)       \
-        AND(21) AND(22) AND(23) AND(24) AND(0) ")"
+    "(SELECT 0 AS back" AND(1) AND(2) AND(3) AND(4) AND(5) AND(6) AND(7) AND(8) AND(9) AND(10)     \
+        AND(11) AND(12) AND(13) AND(14) AND(15) AND(16) AND(17) AND(18) AND(19) AND(20) AND(21)    \
+            AND(22) AND(23) AND(24) ")"
 
-_Static_assert(READ_RATE_MINUTES == 10 && READ_HOURS == 25, "as many as there are above");
-
-struct workers_list {
-    read_worker_fn *fn;
-    void *ctx;
-};
-
-static bool take_worker(void *ctx, const struct db_value *v, size_t n)
-{
-    const struct workers_list *list = ctx;
-    const struct read_worker w = {.name = db_text(&v[0]),
-                                  .last_minute = column_uint(&v[1]),
-                                  .hash_rate = column_real(&v[2]) / (READ_RATE_MINUTES * 60),
-                                  .shares_per_second =
-                                      column_real(&v[3]) / (READ_RATE_MINUTES * 60)};
-
-    (void)n;
-    return list->fn(list->ctx, &w);
-}
-
-enum db_result read_workers(struct db *db, const char *network, const char *address, int64_t now_s,
-                            read_worker_fn *fn, void *ctx)
-{
-    static const char sql[] =
-        "SELECT w.worker, w.last_minute, COALESCE(s.done, 0), COALESCE(s.shares, 0) "
-        "FROM site_worker w LEFT JOIN (SELECT m.worker, SUM(m.difficulty) AS done, "
-        "SUM(m.shares) AS shares FROM " MINUTES " ago "
-        "JOIN site_worker_minute m ON m.minute = ? - ago.back "
-        "WHERE m.network = ? AND m.address = ? GROUP BY m.worker) s ON s.worker = w.worker "
-        "WHERE w.network = ? AND w.address = ? ORDER BY w.worker LIMIT ?";
-    struct workers_list list = {fn, ctx};
-
-    return db_query(db, sql,
-                    PARAMS(DB_INT(now_s / 60), DB_TEXT(network), DB_TEXT(address), DB_TEXT(network),
-                           DB_TEXT(address), DB_UINT(READ_MAX_ROWS)),
-                    take_worker, &list);
-}
+_Static_assert(READ_HOURS == 25, "as many as there are above");
 
 struct worker_hours_list {
     read_worker_hour_fn *fn;

@@ -95,16 +95,6 @@ struct read_miner {
 enum db_result read_miner(struct db *db, const char *network, const char *address,
                           struct read_miner *ret);
 
-struct read_worker {
-    const char *name;
-    uint64_t last_minute; /* of its last share, since the epoch; 0: never */
-    double hash_rate, shares_per_second;
-};
-typedef bool read_worker_fn(void *ctx, const struct read_worker *w);
-/* All of the miner's, by name. */
-enum db_result read_workers(struct db *db, const char *network, const char *address, int64_t now_s,
-                            read_worker_fn *fn, void *ctx);
-
 struct read_worker_hour {
     uint64_t hour, shares, rejected;
     const char *name;
@@ -115,8 +105,8 @@ typedef bool read_worker_hour_fn(void *ctx, const struct read_worker_hour *h);
 enum db_result read_worker_hours(struct db *db, const char *network, const char *address,
                                  int64_t now_s, read_worker_hour_fn *fn, void *ctx);
 
-/* What a miner's page shows: read from sums by the miner, which are as old as the last roll-stats.
- */
+/* What a miner's page shows: read from sums by the miner, which are as old as the last roll-stats;
+ * rates are those of then. */
 struct read_worker_day {
     const char *name;
     uint64_t last_minute;      /* of its last share, since the epoch; 0: never */

@@ -27,19 +27,13 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_block AS
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_network_hour AS
     SELECT network, hour, shares, rejected, difficulty, miners, workers, blocks, pool_blocks FROM network_stats;
 
--- Grouped by its key's columns, so that a condition on them is pushed down to the index.
-CREATE OR REPLACE SQL SECURITY DEFINER VIEW site_minute AS
-    SELECT network, minute, SUM(shares) AS shares, SUM(rejected) AS rejected, SUM(difficulty) AS difficulty
-      FROM share_stats GROUP BY network, minute;
+-- A row for each worker, without its name. (Were it grouped, a prepared statement's conditions on its
+-- minutes would not reach the index.)
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_minute AS
+    SELECT network, minute, shares, rejected, difficulty FROM share_stats;
 
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_rejected_minute AS
     SELECT network, minute, reason, rejected FROM rejected_stats;
-
-CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_worker_minute AS
-    SELECT s.network, m.address, w.name AS worker, s.minute, s.shares, s.rejected, s.difficulty
-      FROM share_stats s
-      JOIN worker w ON w.id = s.worker_id
-      JOIN miner m ON m.id = w.miner_id AND m.network = s.network;
 
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_worker_hour AS
     SELECT s.network, m.address, w.name AS worker, s.hour, s.shares, s.rejected, s.difficulty
@@ -56,13 +50,6 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_miner AS
       LEFT JOIN account a ON a.network = m.network AND a.kind = 'miner' AND a.miner_id = m.id
       LEFT JOIN miner_setting t ON t.miner_id = m.id
       LEFT JOIN miner_rating r ON r.miner_id = m.id;
-
--- The latest minute of each worker is the first of its key read backwards.
-CREATE OR REPLACE SQL SECURITY DEFINER VIEW site_worker AS
-    SELECT m.network, m.address, w.name AS worker, w.created_at,
-           (SELECT s.minute FROM share_stats s WHERE s.worker_id = w.id AND s.shares > 0
-             ORDER BY s.minute DESC LIMIT 1) AS last_minute
-      FROM worker w JOIN miner m ON m.id = w.miner_id;
 
 -- --- money ---
 

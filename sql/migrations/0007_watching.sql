@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS worker_day (
     difficulty  DECIMAL(30,0) NOT NULL,
     now_shares  BIGINT UNSIGNED NOT NULL COMMENT 'of the last 10 whole minutes before rolled_s',
     now_difficulty DECIMAL(30,0) NOT NULL,
+    last_minute INT UNSIGNED  NOT NULL COMMENT 'of its last share, since the epoch; 0: never',
     rolled_s    BIGINT UNSIGNED NOT NULL COMMENT 'seconds since the epoch',
     PRIMARY KEY (miner_id, worker_id),
     KEY worker_day_network (network, rolled_s)
@@ -68,11 +69,13 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_address_hour 
     SELECT m.network, m.address, s.hour, s.shares, s.rejected, s.difficulty, s.workers
       FROM miner m JOIN miner_stats_hour s ON s.miner_id = m.id;
 
--- The latest minute of each worker is the first of its key read backwards.
+-- The last share is newer than the last roll-stats if it is in the worker's last minute, which is the first
+-- of its key read backwards. Going further back would cost whatever the worker had refused since.
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW site_worker_day AS
     SELECT m.network, m.address, w.name AS worker,
-           (SELECT s.minute FROM share_stats s WHERE s.worker_id = w.id AND s.shares > 0
-             ORDER BY s.minute DESC LIMIT 1) AS last_minute,
+           GREATEST(COALESCE(d.last_minute, 0),
+                    COALESCE((SELECT IF(s.shares > 0, s.minute, 0) FROM share_stats s WHERE s.worker_id = w.id
+                               ORDER BY s.minute DESC LIMIT 1), 0)) AS last_minute,
            COALESCE(d.shares, 0) AS shares, COALESCE(d.rejected, 0) AS rejected,
            COALESCE(d.difficulty, 0) AS difficulty, COALESCE(d.now_shares, 0) AS now_shares,
            COALESCE(d.now_difficulty, 0) AS now_difficulty

@@ -82,9 +82,9 @@ class Books:
                  for back in range(-60, 15)])
         self.add("share_stats_hour", worker_id=worker, hour=self.minute // 60, network=NETWORK,
                  shares=count, rejected=rejected, difficulty=difficulty)
-        self.miner_hour(worker, count, difficulty, rejected)
+        self.rolled(worker, count, difficulty, rejected)
 
-    def miner_hour(self, worker, count, difficulty, rejected):
+    def rolled(self, worker, count, difficulty, rejected):
         with self.root.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO miner_stats_hour (miner_id, hour, network, shares, rejected, difficulty, workers)"
@@ -92,6 +92,9 @@ class Books:
                 " shares = shares + VALUES(shares), rejected = rejected + VALUES(rejected),"
                 " difficulty = difficulty + VALUES(difficulty), workers = workers + 1",
                 (self.minute // 60, NETWORK, count, rejected, difficulty, worker))
+            cursor.execute(
+                "INSERT INTO worker_day SELECT miner_id, id, %s, %s, %s, %s, %s, %s, 0, %s FROM worker WHERE id = %s",
+                (NETWORK, count, rejected, difficulty, 10 * count, 10 * difficulty, self.minute * 60, worker))
 
     def block(self, height, status, pool=True, minutes_ago=0, finder=None):
         return self.add("block", network=NETWORK, height=height, hash=uuid.uuid4().bytes * 2, status=status,

@@ -17,10 +17,8 @@ VIEWS = {
     "site_minute": "network minute shares rejected difficulty",
     "site_miner_hour": "network address hour shares rejected difficulty",
     "site_rejected_minute": "network minute reason rejected",
-    "site_worker_minute": "network address worker minute shares rejected difficulty",
     "site_worker_hour": "network address worker hour shares rejected difficulty",
     "site_miner": "network address disabled created_at balance minimum_payout rating_bp",
-    "site_worker": "network address worker created_at last_minute",
     "site_worker_day": "network address worker last_minute shares rejected difficulty now_shares"
                        " now_difficulty",
     "site_address_hour": "network address hour shares rejected difficulty workers",
@@ -87,11 +85,11 @@ BY_NETWORK = {"payout_item": "payout_id IN (SELECT id FROM payout WHERE network 
               "miner_setting": "miner_id IN (SELECT id FROM miner WHERE network = %s)"}
 
 
-def clean(root):
+def clean(root, network=NETWORK):
     for table in TABLES:
-        run(root, f"DELETE FROM {table} WHERE {BY_NETWORK.get(table, 'network = %s')}", NETWORK)
-    run(root, "DELETE w FROM worker w JOIN miner m ON m.id = w.miner_id WHERE network = %s", NETWORK)
-    run(root, "DELETE FROM miner WHERE network = %s", NETWORK)
+        run(root, f"DELETE FROM {table} WHERE {BY_NETWORK.get(table, 'network = %s')}", network)
+    run(root, "DELETE w FROM worker w JOIN miner m ON m.id = w.miner_id WHERE network = %s", network)
+    run(root, "DELETE FROM miner WHERE network = %s", network)
 
 
 @pytest.fixture
@@ -128,7 +126,8 @@ def fill(root, address="alice", base=1):
     insert(root, "miner_stats_hour", miner_id=miner, hour=minute // 60, network=NETWORK, shares=base, rejected=0,
            difficulty=base * 1000, workers=1)
     insert(root, "worker_day", miner_id=miner, worker_id=worker, network=NETWORK, shares=base, rejected=1,
-           difficulty=base * 1000, now_shares=base, now_difficulty=base * 1000, rolled_s=minute * 60)
+           difficulty=base * 1000, now_shares=base, now_difficulty=base * 1000,
+           last_minute=minute - 2, rolled_s=minute * 60)
     insert(root, "rejected_day", miner_id=miner, worker_id=worker, network=NETWORK, reason="UnknownWork",
            rejected=1, rolled_s=minute * 60)
     insert(root, "miner_rating", miner_id=miner, network=NETWORK, shares=1, blocks=1, rating_bp=10000,
@@ -177,7 +176,6 @@ def test_a_view_shows_what_is_there(db, root):
         ((*row,),) = run(frontend, f"SELECT {wanted} FROM {view} WHERE network = %s", NETWORK)
         return row
 
-    assert one("site_worker", "address, worker, last_minute") == ["alice", "rig-alice", minute - 2]
     assert one("site_miner", "address, disabled, balance, minimum_payout, rating_bp") == \
         ["alice", 0, 10, None, 10000]
     assert one("site_block", "height, hash, status, pool_block, subsidy, finder") == \

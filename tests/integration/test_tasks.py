@@ -320,6 +320,26 @@ def test_now_is_the_last_ten_minutes(pool):
     assert day_of(pool, miner)[3] == 70
 
 
+def last_share(pool, worker):
+    ((minute,),) = pool.query("SELECT last_minute FROM site_worker_day WHERE network = %s AND address ="
+                              " (SELECT address FROM miner WHERE id = %s)", pool.network, worker)
+    return minute
+
+
+def test_the_last_share_is_known_at_once_and_for_ever(pool):
+    miner, minute = pool.miner(), int(time.time()) // 60
+    assert last_share(pool, miner) == 0
+    minutes(pool, miner, [(minute - 30, 1, 0, 1)])
+    assert last_share(pool, miner) == minute - 30  # before it is rolled up
+    pool.task("roll-stats")
+    minutes(pool, miner, [(minute - 20, 0, 5, 0)])
+    assert last_share(pool, miner) == minute - 30  # what was refused later is no share
+    pool.task("roll-stats")
+    pool.query("DELETE FROM share_stats WHERE network = %s", pool.network)
+    pool.task("roll-stats")
+    assert last_share(pool, miner) == minute - 30
+
+
 def test_a_silent_worker_has_zeros(pool):
     miner, now = pool.miner(), int(time.time()) // 3600
     minutes(pool, miner, [(now * 60 - 5, 5, 1, 5)])
