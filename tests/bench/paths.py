@@ -7,9 +7,10 @@ import subprocess
 import time
 import uuid
 
-import biblepay  # tests/integration, by way of pool.py
-import blocks
-from backlog import peak_kb, settled, wait_quiet, wait_settled
+import backend_conf  # tests/integration, by way of pool.py
+import biblepay
+from backend_conf import section
+from backlog import peak_kb, wait_quiet, wait_settled
 from pool import cpu_us, members
 
 EASY = "f" * 64
@@ -41,25 +42,9 @@ class Path:
         return f"solution.{self.network}", f"solution.{self.network}.large"
 
     def settings(self):
-        get = self.pool.env.__getitem__
-        return f"""
-[database]
-hosts = {get("PENSTOCK_DB_HOST")}
-port = {get("PENSTOCK_DB_PORT")}
-name = {get("PENSTOCK_DB_NAME")}
-user = {get("PENSTOCK_DB_BACKEND_USER")}
-password_file = {get("PENSTOCK_DB_BACKEND_PASSWORD_FILE")}
-[broker]
-hosts = {get("PENSTOCK_AMQP_HOST")}
-port = {get("PENSTOCK_AMQP_PORT")}
-vhost = {get("PENSTOCK_AMQP_VHOST")}
-user = {get("PENSTOCK_AMQP_BACKEND_USER")}
-password_file = {get("PENSTOCK_AMQP_BACKEND_PASSWORD_FILE")}
-[worker]
-archive_dir = {self.folder}/archive
-[network {self.network}]
-share_target_limit = {EASY}
-""" + self.family()
+        return (backend_conf.servers(self.pool.env)
+                + section("worker", archive_dir=f"{self.folder}/archive")
+                + section(f"network {self.network}", self.family(), share_target_limit=EASY) + self.wallet())
 
     def start(self):
         conf = self.folder / "backend.conf"
@@ -104,20 +89,11 @@ class Sha256d(Path):
     asked for does not depend on it."""
 
     def family(self):
-        get = self.pool.env.__getitem__
-        return f"""family = bitcoin
-algorithm = sha256d
-pool_address = {get("PENSTOCK_POOL_ADDRESS_LITECOIN")}
-p2pkh_versions = 111
-p2sh_versions = 58 196
-bech32_prefix = rltc
-halving_interval = 150
-[wallet bench]
-networks = {self.network}
-url = {get("PENSTOCK_WALLET_LITECOIN_URL")}
-user = {get("PENSTOCK_WALLET_LITECOIN_USER")}
-password_file = {get("PENSTOCK_WALLET_LITECOIN_PASSWORD_FILE")}
-"""
+        return backend_conf.LITECOIN | {"algorithm": "sha256d",
+                                        "pool_address": self.pool.env["PENSTOCK_POOL_ADDRESS_LITECOIN"]}
+
+    def wallet(self):
+        return backend_conf.litecoin_wallet(self.pool.env, self.network, "bench")
 
     def wallet_cpu(self):
         return {"wallet": cpu_us(members(self.pool.pid("litecoind-pool")))}
@@ -130,27 +106,21 @@ class Biblepay(Path):
     def __init__(self, pool):
         super().__init__(pool, "biblepay")
         env = pool.env | {"PENSTOCK_BIN": str(pool.programs.parent)}
-        self.wallet = biblepay.Wallet(env, self.folder)
+        self.node = biblepay.Wallet(env, self.folder)
 
     def family(self):
-        return f"""family = biblepay
-algorithm = biblehash
-pool_address = {biblepay.address_of(BBP_KEY)}
-p2pkh_versions = 140
-base58_length = 34
-[wallet bench]
-networks = {self.network}
-url = {self.wallet.url}
-user = {self.wallet.user}
-password_file = {self.wallet.password_file}
-"""
+        return backend_conf.BIBLEPAY | {"pool_address": biblepay.address_of(BBP_KEY), "base58_length": 34}
+
+    def wallet(self):
+        return backend_conf.wallet_section("bench", self.network, self.node.url, self.node.user,
+                                   self.node.password_file)
 
     def wallet_cpu(self):
-        return {"wallet": cpu_us([self.wallet.process.pid])}
+        return {"wallet": cpu_us([self.node.process.pid])}
 
     def shares(self, count):
         """Each is a block of its own: the nonce has not much room here."""
-        state, script = self.wallet.state(), biblepay.script_of(BBP_KEY)
+        state, script = self.node.state(), biblepay.script_of(BBP_KEY)
         path = self.folder / "shares"
         with open(path, "w", encoding="ascii") as out:
             for _ in range(count):
@@ -160,7 +130,7 @@ password_file = {self.wallet.password_file}
 
     def close(self):
         super().close()
-        self.wallet.stop()
+        self.node.stop()
 
 
 def measure_paths(pool, count, hash_us):

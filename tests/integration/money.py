@@ -19,6 +19,7 @@ import time
 import uuid
 
 import biblepay
+from backend_conf import BIBLEPAY, section, servers
 
 COIN = 10**8
 OURS, THEIRS = (biblepay.address_of(bytes([n]) * 20) for n in (7, 8))
@@ -124,26 +125,17 @@ class Money:
         self.configure(**settings)
 
     def configure(self, wallet=None, family="biblepay", **settings):
-        get = self.env.__getitem__
         password = self.folder / "rpc.password"
         password.write_text("geheim", encoding="ascii")
         password.chmod(0o600)
         wallet = wallet or {"url": f"http://127.0.0.1:{self.server.server_address[1]}/", "user": "pool",
                             "password_file": password}
-        network = {"family": family, "algorithm": "biblehash", "pool_address": OURS,
-                   "p2pkh_versions": "140", "maturity_blocks": 2, "maturity_s": 0, "first_height": 1,
-                   "assign_wait_s": 1} | settings
-        lines = [f"[database]\nhosts = {get('PENSTOCK_DB_HOST')}\nport = {get('PENSTOCK_DB_PORT')}\n"
-                 f"name = {get('PENSTOCK_DB_NAME')}\nuser = {get('PENSTOCK_DB_BACKEND_USER')}\n"
-                 f"password_file = {get('PENSTOCK_DB_BACKEND_PASSWORD_FILE')}\nquery_timeout_ms = 10000\n"
-                 f"[broker]\nhosts = {get('PENSTOCK_AMQP_HOST')}\nport = {get('PENSTOCK_AMQP_PORT')}\n"
-                 f"vhost = {get('PENSTOCK_AMQP_VHOST')}\nuser = {get('PENSTOCK_AMQP_BACKEND_USER')}\n"
-                 f"password_file = {get('PENSTOCK_AMQP_BACKEND_PASSWORD_FILE')}\n"
-                 f"[worker]\narchive_dir = {self.folder}",
-                 f"[network {self.network}]", *(f"{k} = {v}" for k, v in network.items()),
-                 "[wallet scripted]", f"networks = {self.network}", "timeout_ms = 5000",
-                 *(f"{k} = {v}" for k, v in wallet.items())]
-        self.path.write_text("\n".join(lines) + "\n", encoding="ascii")
+        network = BIBLEPAY | {"family": family, "pool_address": OURS, "maturity_blocks": 2,
+                              "maturity_s": 0, "first_height": 1, "assign_wait_s": 1} | settings
+        text = (servers(self.env, query_timeout_ms=10000) + section("worker", archive_dir=self.folder)
+                + section(f"network {self.network}", network)
+                + section("wallet scripted", {"networks": self.network, "timeout_ms": 5000} | wallet))
+        self.path.write_text(text, encoding="ascii")
 
     # --- programs ---
 

@@ -16,6 +16,7 @@ import uuid
 
 import pytest
 
+from backend_conf import LITECOIN, section, servers, wallet_section
 from conftest import RpcError, json_rpc
 from litecoin_pair import PASSWORD, Node, free_ports
 
@@ -138,26 +139,15 @@ class Payments:
         self.root, self.backend = self.db("root"), self.db("backend")
 
     def families(self):
-        self.settings = {"family": "bitcoin", "algorithm": "scrypt", "halving_interval": 150,
-                         "p2pkh_versions": 111, "p2sh_versions": "58 196", "bech32_prefix": "rltc",
-                         "pool_address": self.env["PENSTOCK_POOL_ADDRESS_LITECOIN"]} | self.settings
+        self.settings = LITECOIN | {
+            "pool_address": self.env["PENSTOCK_POOL_ADDRESS_LITECOIN"]} | self.settings
 
     def write(self, **changes):
         self.settings |= changes
-        get = lambda section, end: self.env[f"PENSTOCK_{section}_{end}"]  # noqa: E731
-        url, user, password = self.wallet
-        text = ""
-        for section, name in (("database", "DB"), ("broker", "AMQP")):
-            text += (f"[{section}]\nhosts = {get(name, 'HOST')}\nport = {get(name, 'PORT')}\n"
-                     f"{'name' if name == 'DB' else 'vhost'} ="
-                     f" {get(name, 'NAME' if name == 'DB' else 'VHOST')}\n"
-                     f"user = {get(name, 'BACKEND_USER')}\n"
-                     f"password_file = {get(name, 'BACKEND_PASSWORD_FILE')}\n")
-        text += f"[worker]\narchive_dir = {self.folder}\n[network {self.network}]\n"
-        text += "".join(f"{key} = {value}\n" for key, value in self.settings.items() if value != "")
-        text += (f"[wallet {self.label}]\nnetworks = {self.network}\nurl = {url}\nuser = {user}\n"
-                 f"password_file = {password}\nconnect_timeout_ms = 1000\ntimeout_ms = 20000\n"
-                 f"{self.wallet_settings}\n")
+        text = (servers(self.env) + section("worker", archive_dir=self.folder)
+                + section(f"network {self.network}", self.settings)
+                + wallet_section(self.label, self.network, *self.wallet, connect_timeout_ms=1000,
+                                 timeout_ms=20000) + f"{self.wallet_settings}\n")
         self.path.write_text(text)
 
     # --- rows ---

@@ -15,6 +15,7 @@ import requests
 
 import blocks
 from action_client import poll as until
+from backend_conf import BIBLEPAY, section, servers, wallet_section
 from biblepay import Block, Wallet, address_of, script_of
 
 POOL_KEY, FORMER_KEY, LAPSED_KEY, OTHER_KEY = (bytes([n]) * 20 for n in (1, 2, 3, 4))
@@ -65,27 +66,15 @@ class Pool:
         return wallet
 
     def configuration(self):
-        sections = []
-        for name, prefix in (("database", "DB"), ("broker", "AMQP")):
-            get = lambda end, p=prefix: self.env[f"PENSTOCK_{p}_{end}"]  # noqa: E731
-            sections.append(
-                f"[{name}]\nhosts = {get('HOST')}\nport = {get('PORT')}\n"
-                f"{'name' if prefix == 'DB' else 'vhost'} = "
-                f"{get('NAME' if prefix == 'DB' else 'VHOST')}\n"
-                f"user = {get('BACKEND_USER')}\npassword_file = {get('BACKEND_PASSWORD_FILE')}\n")
-        sections.append(f"[worker]\narchive_dir = {self.folder}/archive\n")
-        sections.append(
-            f"[network {self.network}]\nfamily = biblepay\nalgorithm = biblehash\n"
-            f"pool_address = {address_of(POOL_KEY)}\np2pkh_versions = 140\nbase58_length = 34\n"
-            f"unknown_parent_wait_ms = 15000\n"
-            f"former_pool_addresses = {address_of(FORMER_KEY)}=2099-01-01T00:00:00Z"
-            f" {address_of(LAPSED_KEY)}=2020-01-01T00:00:00Z\n")
-        for i, wallet in enumerate(self.wallets):
-            sections.append(
-                f"[wallet w{i}]\nnetworks = {self.network}\nurl = {self.proxy or wallet.url}\n"
-                f"user = {wallet.user}\npassword_file = {wallet.password_file}\n"
-                f"priority = {i}\nconnect_timeout_ms = 500\ntimeout_ms = 700\n")
-        return "".join(sections)
+        former = (f"{address_of(FORMER_KEY)}=2099-01-01T00:00:00Z"
+                  f" {address_of(LAPSED_KEY)}=2020-01-01T00:00:00Z")
+        text = (servers(self.env) + section("worker", archive_dir=f"{self.folder}/archive")
+                + section(f"network {self.network}", BIBLEPAY, pool_address=address_of(POOL_KEY),
+                          base58_length=34, unknown_parent_wait_ms=15000, former_pool_addresses=former))
+        for i, w in enumerate(self.wallets):
+            text += wallet_section(f"w{i}", self.network, self.proxy or w.url, w.user, w.password_file,
+                                   priority=i, connect_timeout_ms=500, timeout_ms=700)
+        return text
 
     def start(self):
         conf = self.folder / "backend.conf"

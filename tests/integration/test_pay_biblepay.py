@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from backend_conf import BIBLEPAY
 from biblepay import Wallet, address_of
 from paying import COIN, Payments, fault_program, wait  # noqa: F401
 
@@ -24,8 +25,7 @@ class Biblepay(Payments):
             "payout_settle_s": SETTLE}
 
     def families(self):
-        self.settings = {"family": "biblepay", "algorithm": "biblehash", "p2pkh_versions": 140,
-                         "base58_length": 34, "pool_address": address(99)} | self.settings
+        self.settings = BIBLEPAY | {"base58_length": 34, "pool_address": address(99)} | self.settings
 
 
 @pytest.fixture

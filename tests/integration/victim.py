@@ -12,9 +12,11 @@ import uuid
 
 import pika
 
+import backend_conf
 import biblepay
 import blocks
 from action_client import poll as until
+from backend_conf import section
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 from books import Books  # noqa: E402
@@ -81,53 +83,17 @@ class Victim:
     # --- the worker ---
 
     def configuration(self):
-        get = self.env.__getitem__
-        return f"""
-[database]
-hosts = {get("PENSTOCK_DB_HOST")}
-port = {get("PENSTOCK_DB_PORT")}
-name = {get("PENSTOCK_DB_NAME")}
-user = {get("PENSTOCK_DB_BACKEND_USER")}
-password_file = {get("PENSTOCK_DB_BACKEND_PASSWORD_FILE")}
-query_timeout_ms = 10000
-[broker]
-hosts = {get("PENSTOCK_AMQP_HOST")}
-port = {get("PENSTOCK_AMQP_PORT")}
-vhost = {get("PENSTOCK_AMQP_VHOST")}
-user = {get("PENSTOCK_AMQP_BACKEND_USER")}
-password_file = {get("PENSTOCK_AMQP_BACKEND_PASSWORD_FILE")}
-[worker]
-archive_dir = {self.archive}
-archive_rotate_bytes = 4096
-batch_linger_ms = 50
-[network {self.litecoin}]
-family = bitcoin
-algorithm = scrypt
-pool_address = {get("PENSTOCK_POOL_ADDRESS_LITECOIN")}
-p2pkh_versions = 111
-p2sh_versions = 58 196
-bech32_prefix = rltc
-halving_interval = 150
-share_target_limit = {EASY.hex()}
-unknown_parent_wait_ms = 200
-[network {self.bbp}]
-family = biblepay
-algorithm = biblehash
-pool_address = {biblepay.address_of(BBP_KEY)}
-p2pkh_versions = 140
-base58_length = 34
-share_target_limit = {EASY.hex()}
-[wallet litecoin]
-networks = {self.litecoin}
-url = {get("PENSTOCK_WALLET_LITECOIN_URL")}
-user = {get("PENSTOCK_WALLET_LITECOIN_USER")}
-password_file = {get("PENSTOCK_WALLET_LITECOIN_PASSWORD_FILE")}
-[wallet biblepay]
-networks = {self.bbp}
-url = {self.wallet.url}
-user = {self.wallet.user}
-password_file = {self.wallet.password_file}
-"""
+        limit = {"share_target_limit": EASY.hex()}
+        return (backend_conf.servers(self.env, query_timeout_ms=10000)
+                + section("worker", archive_dir=self.archive, archive_rotate_bytes=4096, batch_linger_ms=50)
+                + section(f"network {self.litecoin}", backend_conf.LITECOIN | limit,
+                          pool_address=self.env["PENSTOCK_POOL_ADDRESS_LITECOIN"],
+                          unknown_parent_wait_ms=200)
+                + section(f"network {self.bbp}", backend_conf.BIBLEPAY | limit, base58_length=34,
+                          pool_address=biblepay.address_of(BBP_KEY))
+                + backend_conf.litecoin_wallet(self.env, self.litecoin)
+                + backend_conf.wallet_section("biblepay", self.bbp, self.wallet.url, self.wallet.user,
+                                      self.wallet.password_file))
 
     def new_archive(self):
         """The worker makes the folders in it once."""
@@ -221,6 +187,9 @@ password_file = {self.wallet.password_file}
                            " difficulty) VALUES (%s, 1, %s, 2, 1, 2) ON DUPLICATE KEY UPDATE"
                            " shares = shares + 2, rejected = rejected + 1,"
                            " difficulty = difficulty + 2", (self.others[1], self.litecoin))
+            cursor.execute("INSERT INTO rejected_worker_stats (network, hour, worker_id, reason, rejected)"
+                           " VALUES (%s, 0, %s, 'WorkExpired', 1) ON DUPLICATE KEY UPDATE"
+                           " rejected = rejected + 1", (self.litecoin, self.others[1]))
             cursor.execute("INSERT INTO rejected_stats (network, minute, reason, rejected) VALUES"
                            " (%s, 1, 'WorkExpired', 1) ON DUPLICATE KEY UPDATE"
                            " rejected = rejected + 1", (self.litecoin,))
