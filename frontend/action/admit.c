@@ -69,10 +69,12 @@ bool admit_address(struct service *s, const struct network *net, const struct re
                    const char *address, struct reply *reply)
 {
     const struct bans *bans = service_bans(s);
+    bool banned = bans && bans_address(bans, net->name, address);
 
-    if (!bans || !bans_address(bans, net->name, address))
+    if (!banned && !(bans && bans_disabled(bans, net->name, address)))
         return admit_miner(s, net, rq, LIMIT_WORK_ADDRESS, address, reply);
-    action_refuse_echo(s, reply, "miner_banned", "Miner ", address, " is disabled");
+    action_refuse_echo(s, reply, banned ? "miner_banned" : "miner_disabled", "Miner ", address,
+                       " is disabled");
     return false;
 }
 

@@ -2,7 +2,7 @@
  * What this process remembers of the database: the ids of miners and workers it met lately.
  *
  * Ids never change and are never deleted, so they are good as long as the connection they came
- * over. Whether the operator disabled the miner is not remembered: that is asked each time.
+ * over. Whether the operator disabled the miner is not among them: that is known with the bans.
  */
 #ifndef PENSTOCK_FRONTEND_ACTION_IDS_H
 #define PENSTOCK_FRONTEND_ACTION_IDS_H

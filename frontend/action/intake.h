@@ -28,7 +28,7 @@ struct intake {
 
 enum intake_outcome {
     INTAKE_DONE,
-    INTAKE_DISABLED, /* the operator disabled the miner: no work */
+    INTAKE_DISABLED, /* the operator disabled the miner, as a first look shows: no work */
     INTAKE_NOT_NOW,  /* may_add() said no: no work */
 };
 

@@ -9,7 +9,7 @@
 #define STRING(x)  STRING_(x)
 #define STRING_(x) #x
 
-enum { KEY_SIZE = 160 }; /* kind, network and value are 7, 32 and 90 at most */
+enum { KEY_SIZE = 160 }; /* kind, network and value are 8, 32 and 90 at most */
 
 struct bans {
     struct ipnet *net;
@@ -115,6 +115,11 @@ static bool has(const struct bans *b, const char *kind, const char *network, con
 bool bans_address(const struct bans *b, const char *network, const char *address)
 {
     return has(b, "address", network, address);
+}
+
+bool bans_disabled(const struct bans *b, const char *network, const char *address)
+{
+    return has(b, "disabled", network, address);
 }
 
 bool bans_miner(const struct bans *b, const char *network, const char *guid)

@@ -1,11 +1,13 @@
-/* The bans that hold now, as this process last read them from the view intake_ban. */
+/* The bans that hold now and the miners that are disabled, as this process last read them from the
+ * view intake_ban. */
 #ifndef PENSTOCK_FRONTEND_LIMIT_BANS_H
 #define PENSTOCK_FRONTEND_LIMIT_BANS_H
 
 #include "common/base/ipnet.h"
 #include "common/db/db.h"
 
-/* Bans beyond this number are not seen; penstockctl does not make so many. */
+/* Rows beyond this number are not seen; penstockctl does not make so many bans. A disabled miner
+ * that is not seen gets work for which the workers credit nothing. */
 #define BANS_MAX 10000
 
 struct bans;
@@ -23,6 +25,7 @@ void bans_sort(struct bans *b);
 
 bool bans_ip(const struct bans *b, const struct ip *ip);
 bool bans_address(const struct bans *b, const char *network, const char *address);
+bool bans_disabled(const struct bans *b, const char *network, const char *address);
 bool bans_miner(const struct bans *b, const char *network, const char *guid); /* in lower case */
 
 #endif

@@ -12,6 +12,26 @@ ALTER TABLE payout
     ADD INDEX IF NOT EXISTS payout_time (network, created_at),
     ADD INDEX IF NOT EXISTS payout_sum (network, kind, status, amount);
 
+-- --- intake ---
+
+-- Disabled miners are read beside the bans every few seconds: whether a miner is among them must not be
+-- asked with each request, and finding the few must not read all.
+ALTER TABLE miner
+    ADD INDEX IF NOT EXISTS miner_disabled (disabled);
+
+CREATE OR REPLACE SQL SECURITY DEFINER VIEW intake_ban AS
+    SELECT kind, network, value FROM active_ban
+    UNION
+    SELECT 'miner', m.network, CAST(m.id AS CHAR(36) CHARACTER SET ascii)
+      FROM active_ban b JOIN miner m ON m.network = b.network AND m.address = b.value
+     WHERE b.kind = 'address'
+    UNION
+    SELECT 'address', m.network, m.address
+      FROM active_ban b JOIN miner m ON m.id = CAST(b.value AS UUID)
+     WHERE b.kind = 'miner'
+    UNION ALL
+    SELECT 'disabled', network, address FROM miner WHERE disabled = TRUE;
+
 -- --- the chain, and the pool's blocks in it ---
 
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_tip AS

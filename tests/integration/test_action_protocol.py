@@ -176,19 +176,25 @@ def test_eight_first_requests_at_once(https, address, rows):
 
 
 def test_disabled_miner(client, address, rows):
-    headers = {"NetworkID": "litecoin", "Miner": f"{address}/rig"}
-    guid = work_of(client.action("readytomine2", headers))[2]
+    def ask(sent):
+        return client.action("readytomine2", {"NetworkID": "litecoin", "Miner": sent}).body
+
+    def handed_out():
+        return rows("SELECT COUNT(*) FROM work k JOIN worker w ON w.id = k.worker_id"
+                    " WHERE w.miner_id = %s", guid)
+
+    guid = work_of(client.action("readytomine2", {"NetworkID": "litecoin", "Miner": f"{address}/rig"}))[2]
     rows("UPDATE miner SET disabled = 1 WHERE id = %s", guid)
-    before = rows("SELECT COUNT(*) FROM work k JOIN worker w ON w.id = k.worker_id"
-                  " WHERE w.miner_id = %s", guid)
-    # the first as before: the program that handed out work then remembers its ids
-    for sent in (f"{address}/rig", address, f"{address}/other/me@example.org", address.upper()):
-        headers["Miner"] = sent
-        assert client.action("readytomine2", headers).body == error(f"Miner {address} is disabled")
-    assert rows("SELECT COUNT(*) FROM work k JOIN worker w ON w.id = k.worker_id"
-                " WHERE w.miner_id = %s", guid) == before
+    before, disabled = handed_out(), error(f"Miner {address} is disabled")
+    # a program that does not remember these looks at once
+    for sent in (address, f"{address}/other/me@example.org", address.upper()):
+        assert ask(sent) == disabled
+    assert handed_out() == before
+    # one that handed out work knows it within seconds
+    assert poll(lambda: ask(f"{address}/rig") == disabled)
+    assert poll(lambda: all(ask(f"{address}/rig") == disabled for _ in range(20)))
     rows("UPDATE miner SET disabled = 0 WHERE id = %s", guid)
-    work_of(client.action("readytomine2", headers))
+    assert poll(lambda: b"<WORKID>" in ask(f"{address}/rig"))
 
 
 # --- refusals ---

@@ -230,6 +230,7 @@ static void test_bans(void **state)
     bans_add(b, "ip", NULL, "nonsense");
     bans_add(b, "miner", "ltc", GUID);
     bans_add(b, "address", NULL, "no network");
+    bans_add(b, "disabled", "ltc", "address0");
     for (int i = 999; i >= 0; i--) {
         snprintf(value, sizeof value, "address%d", i);
         bans_add(b, "address", i % 2 ? "ltc" : "bbp", value);
@@ -247,6 +248,9 @@ static void test_bans(void **state)
     }
     assert_false(bans_address(b, "ltc", "address"));
     assert_false(bans_address(b, "ltc", "ADDRESS1"));
+    assert_true(bans_disabled(b, "ltc", "address0")); /* which is not banned, see above */
+    assert_false(bans_disabled(b, "bbp", "address0"));
+    assert_false(bans_disabled(b, "ltc", "address1"));
     bans_free(&b);
     assert_null(b);
 }
