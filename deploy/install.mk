@@ -64,6 +64,7 @@ install-frontend: $(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(call 
 	$(call put,755,$(LIBEXECDIR),deploy/apache/warm-up)
 	$(call put,644,$(DATADIR)/apache,deploy/apache/request-bound.lua deploy/apache/server.conf)
 	$(call put,644,$(DATADIR)/site,frontend/api/openapi.json)
+	$(call put,644,$(DATADIR)/site/static,$(wildcard frontend/static/*))
 	$(call fill,deploy/apache/site.conf.in,$(DATADIR)/apache/site.conf,$(SITE))
 	$(call unless_there,$(SYSCONFDIR)/apache2/sites-available/penstock.conf,\
 		$(call fill,deploy/apache/penstock.conf.in,$(SYSCONFDIR)/apache2/sites-available/penstock.conf))

@@ -43,6 +43,7 @@ GRANT SELECT ON penstock.site_network_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_minute TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_miner_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_rejected_minute TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_worker_minute TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_day TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_address_hour TO penstock_frontend_rights;

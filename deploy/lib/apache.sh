@@ -1,13 +1,17 @@
 # Part apache: HTTPS and HTTP on loopback, with the frontend's FastCGI programs. Sourced, never run.
 
 prepare_apache() {
-    local conf=$STATE/conf site id=${TIER_UID[frontend]} log
+    local conf=$STATE/conf site file id=${TIER_UID[frontend]} log
     site=("SERVER_ROOT=$STATE/apache" "RUN=$STATE/run/frontend" "LOG=$STATE/log/apache-error.log" "REFUSED_LOG=$STATE/log/apache-refused.log"
         "HTTPS_PORT=$PORT_HTTPS" "HTTP_PORT=$PORT_HTTP" "CERT=$STATE/tls/server.pem"
         "KEY=$STATE/secret/frontend/tls.key" "USER=$id" "GROUP=$id" "FRONTEND=$STATE/bin/penstock-frontend"
         "FRONTEND_CONF=$conf/frontend.conf" "SITE_CONF=$conf/apache-site.conf"
         "REQUEST_BOUND=$conf/request-bound.lua" "SITE=$STATE/site" "CACHE=$STATE/run/frontend/cache")
     write_file "$STATE/site/openapi.json" <"$ROOT/frontend/api/openapi.json"
+    mkdir -p "$STATE/site/static"
+    for file in "$ROOT"/frontend/static/*; do
+        write_file "$STATE/site/static/${file##*/}" <"$file"
+    done
     write_file "$conf/request-bound.lua" <"$ROOT/deploy/apache/request-bound.lua"
     render "$ROOT/deploy/apache/site.conf.in" "${site[@]}" | write_file "$conf/apache-site.conf"
     render "$ROOT/deploy/apache/httpd.conf.in" "${site[@]}" | write_file "$conf/httpd.conf"

@@ -57,6 +57,35 @@ static const struct conf_setting own_settings[] = {
      .text = "Addresses and networks that may read /metrics; for all others it does not exist."},
     {0}};
 
+static const struct conf_setting site_settings[] = {
+    {.name = "pool_name",
+     .type = CONF_STRING,
+     .offset = offsetof(struct site_conf, pool_name),
+     .min = 1,
+     .max = 40,
+     .deflt = "Mining pool",
+     .text = "The pool's name, at the top of every page."},
+    {.name = "url",
+     .type = CONF_STRING,
+     .offset = offsetof(struct site_conf, url),
+     .max = 200,
+     .deflt = "",
+     .example = "https://pool.example",
+     .text = "Where miners find the pool, for the page that says how to join; empty: where the "
+             "reader of that page found it."},
+    {.name = "contact",
+     .type = CONF_STRING,
+     .offset = offsetof(struct site_conf, contact),
+     .max = 200,
+     .deflt = "",
+     .example = "help@pool.example",
+     .text = "Mail address or web address where miners find help, at the foot of every page; "
+             "empty: none."},
+    {0}};
+
+const char *const frontend_miner_names[] = {
+    [MINER_ACTION] = "action", [MINER_BIBLEPAY] = "biblepay", NULL};
+
 const char *const frontend_scheme_names[] = {"prop", "pplns", "solo", NULL};
 
 static const struct conf_setting network_settings[] = {
@@ -123,6 +152,14 @@ static const struct conf_setting network_settings[] = {
      .max = 100000,
      .deflt = "100",
      .text = "Confirmations after which a block is split, for display: as in the backend's file."},
+    {.name = "miners",
+     .type = CONF_WORDS,
+     .offset = offsetof(struct frontend_network, miners),
+     .max = 8,
+     .deflt = "action",
+     .example = "action biblepay",
+     .text = "Kinds of miners that the page on how to join has instructions for: action, "
+             "biblepay."},
     {.name = "block_url",
      .type = CONF_STRING,
      .offset = offsetof(struct frontend_network, block_url),
@@ -155,6 +192,10 @@ static const struct conf_section own_section = {.name = "frontend",
                                                 .text = "What all frontend protocols share.",
                                                 .offset = offsetof(struct frontend_conf, frontend),
                                                 .settings = own_settings};
+static const struct conf_section site_section = {.name = "site",
+                                                 .text = "The pages.",
+                                                 .offset = offsetof(struct frontend_conf, site),
+                                                 .settings = site_settings};
 static const struct conf_section limits_section = {
     .name = "limits",
     .text = "What one sender may do. Beyond it the answer is \"Too many requests, slow down\".",
@@ -170,21 +211,75 @@ static const struct conf_section network_section = {
     .settings = network_settings};
 
 static const struct conf_section *const sections[] = {
-    &log_section, &database_section, &broker_section,
-    &own_section, &limits_section,   &network_section,
-    NULL};
+    &log_section,  &database_section, &broker_section,  &own_section,
+    &site_section, &limits_section,   &network_section, NULL};
 
-/* A link goes into pages: a web address of plain characters, with one place to fill in. */
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+/* All that goes into pages as a link is a web address of plain characters. */
+static bool is_web_address(const char *url)
+{
+    return (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0) &&
+           url[strspn(url, LETTERS ":/.-_~?#=&%+,@*[]")] == '\0';
+}
+
+/* With one place to fill in. */
 static bool is_link(const char *url)
 {
     const char *star = strchr(url, '*');
 
-    if (!*url)
-        return true;
-    return (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0) && star &&
-           !strchr(star + 1, '*') &&
-           url[strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                           ":/.-_~?#=&%+,@*")] == '\0';
+    return !*url || (is_web_address(url) && star && !strchr(star + 1, '*'));
+}
+
+static bool is_mail_address(const char *text)
+{
+    const char *at = strchr(text, '@');
+
+    return at && at > text && at[1] && at[1 + strspn(at + 1, LETTERS ".-")] == '\0' &&
+           (size_t)(at - text) == strspn(text, LETTERS ".-_+");
+}
+
+static char *check_site(const struct site_conf *site)
+{
+    size_t len = strlen(site->url);
+
+    if (len > 0 &&
+        (!is_web_address(site->url) || strpbrk(site->url, "*?#") || site->url[len - 1] == '/'))
+        return mem_strdup("[site] url: give a web address without a '/' at its end, such as "
+                          "https://pool.example");
+    if (*site->contact && !is_mail_address(site->contact) && !is_web_address(site->contact))
+        return mem_strdup("[site] contact: give a mail address or a web address, such as "
+                          "help@pool.example");
+    return NULL;
+}
+
+/* Paths begin with a network's name; these begin others. */
+static char *check_name(const struct network_conf *net)
+{
+    static const char *const taken[] = {"api", "static", "isalive", "metrics", "warm-up", NULL};
+
+    for (size_t i = 0; taken[i]; i++) {
+        if (strcmp(net->label, taken[i]) == 0)
+            return mem_sprintf("[network %s]: the pool's other addresses begin with this name; "
+                               "choose another",
+                               net->label);
+    }
+    return NULL;
+}
+
+static char *check_miners(const struct frontend_network *net)
+{
+    for (size_t i = 0; i < net->miners.n; i++) {
+        size_t kind = 0;
+
+        while (frontend_miner_names[kind] &&
+               strcmp(net->miners.word[i], frontend_miner_names[kind]) != 0)
+            kind++;
+        if (!frontend_miner_names[kind])
+            return mem_sprintf("[network %s] miners: '%s' is none of action, biblepay",
+                               net->base.label, net->miners.word[i]);
+    }
+    return NULL;
 }
 
 static char *check_links(const struct frontend_network *net)
@@ -216,7 +311,10 @@ static char *check_network(const struct frontend_network *net)
         return mem_sprintf("[network %s] share_target: no hash is below zero; give 64 hexadecimal "
                            "digits, most significant first",
                            net->base.label);
-    return check_links(net);
+    wrong = check_name(&net->base);
+    if (!wrong)
+        wrong = check_miners(net);
+    return wrong ? wrong : check_links(net);
 }
 
 /* A NetworkID that means two networks would hand a miner's shares to whichever comes first. */
@@ -246,6 +344,8 @@ static char *check(const void *p)
         limits_check_networks("[frontend] trusted_proxies", &conf->frontend.trusted_proxies);
     if (!unfit)
         unfit = limits_check_networks("[frontend] metrics_from", &conf->frontend.metrics_from);
+    if (!unfit)
+        unfit = check_site(&conf->site);
     if (!unfit)
         unfit = limits_check(&conf->limits);
     if (unfit)

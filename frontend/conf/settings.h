@@ -16,6 +16,13 @@ struct frontend_own_conf {
     struct conf_words metrics_from;
 };
 
+/* What all pages say. */
+struct site_conf {
+    char *pool_name;
+    char *url;     /* of the pool, without a '/' at its end; "": what the browser asked for */
+    char *contact; /* a mail or web address; "": none */
+};
+
 struct frontend_network {
     struct network_conf base; /* first: conf_list items start with their label */
     char share_target[65];
@@ -29,16 +36,21 @@ struct frontend_network {
     int64_t fee_bp;
     int64_t minimum_payout;
     int64_t maturity_blocks;
+    struct conf_words miners;                        /* of frontend_miner_names */
     char *block_url, *transaction_url, *address_url; /* "": no links; '*' is what it is about */
 };
 
 extern const char *const frontend_scheme_names[];
+
+enum frontend_miner { MINER_ACTION, MINER_BIBLEPAY };
+extern const char *const frontend_miner_names[];
 
 struct frontend_conf {
     struct log_conf log;
     struct db_conf database;
     struct broker_conf broker;
     struct frontend_own_conf frontend;
+    struct site_conf site;
     struct limits_conf limits;
     struct conf_list networks; /* of struct frontend_network */
 };

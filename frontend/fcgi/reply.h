@@ -11,6 +11,9 @@ struct reply {
     const char *content_type; /* static text */
     const char *route;        /* the pattern of the path that was found; NULL: none */
     const char *allow;        /* of a 405: the methods that would do; else NULL */
+    bool page;                /* for browsers: with the headers that bound what it may do there */
+    char location[512];       /* of a redirection: a path of this site; else "" */
+    char file_name[160];      /* of a download: a name without quotes; else "" */
     char etag[32];            /* quoted; "": none */
     int max_age_s;            /* how long it keeps, for everyone; 0: nobody keeps it */
     bool public;              /* any site's scripts may read it (CORS) */
@@ -22,7 +25,7 @@ struct reply {
                     .content_type = "text/html; charset=utf-8",                                    \
                     .body = BUF_INIT(REPLY_MAX_BODY)})
 
-#define REPLY_HEAD_SIZE 768
+#define REPLY_HEAD_SIZE 2560
 
 /* The head as FastCGI wants it, with the empty line at its end; returns its length. */
 size_t reply_head(const struct reply *reply, char out[REPLY_HEAD_SIZE]);

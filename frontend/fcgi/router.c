@@ -4,12 +4,14 @@
 #include "frontend/api/api.h"
 #include "frontend/fcgi/warm_up.h"
 #include "frontend/health/health.h"
+#include "frontend/site/site.h"
 #include "frontend/web/answer.h"
 
 #include <string.h>
 
 /* A protocol is a folder with a handler, and its rows here. A '*' stands for one segment of the
- * path. Who may GET may also ask for the HEAD. */
+ * path, a '@' for one that names a network; a '/' at the end may be missing. Who may GET may also
+ * ask for the HEAD. */
 static const struct route {
     const char *method, *path;
     handler_fn *handle;
@@ -31,15 +33,30 @@ static const struct route {
     {"GET", "/api/pools/*/miners/*/performance", api_miner_performance},
     {"GET", "/*/api/statistics", api_statistics},
     {"GET", "/*/api/block_subsidysum/*", api_subsidy_sum},
+    {"GET", "/", site_root},
+    {"GET", "/@/", site_home},
+    {"GET", "/@/howtojoin/", site_join},
+    {"GET", "/@/statistics/", site_statistics},
+    {"GET", "/@/blocks/", site_blocks},
+    {"GET", "/@/payments/", site_payments},
+    {"GET", "/@/transparency/", site_transparency},
+    {"GET", "/@/miner/", site_find},
+    {"GET", "/@/miner/*/", site_miner},
+    {"GET", "/@/miner/*/workers.csv", site_workers_csv},
+    {"GET", "/@/miner/*/credits.csv", site_credits_csv},
+    {"GET", "/@/miner/*/payments.csv", site_payments_csv},
 };
 
-/* Does PATH have the shape of PATTERN? What stands for each '*' goes into RQ. */
-static bool matches(const char *pattern, const char *path, struct request *rq)
+/* Does PATH have the shape of PATTERN? What stands for each '*' and '@' goes into RQ. */
+static bool matches(const struct service *s, const char *pattern, const char *path,
+                    struct request *rq)
 {
     size_t n = 0;
 
-    while (*pattern) {
-        if (*pattern != '*') {
+    for (const char *start = pattern; *pattern;) {
+        if (*path == '\0' && strcmp(pattern, "/") == 0 && pattern != start)
+            return true;
+        if (*pattern != '*' && *pattern != '@') {
             if (*pattern++ != *path++)
                 return false;
             continue;
@@ -50,6 +67,8 @@ static bool matches(const char *pattern, const char *path, struct request *rq)
             return false;
         memcpy(rq->segment[n], path, len);
         rq->segment[n++][len] = '\0';
+        if (*pattern == '@' && !service_network(s, rq->segment[n - 1]))
+            return false;
         path += len;
         pattern++;
     }
@@ -62,16 +81,14 @@ static bool takes(const struct route *route, const char *method)
            (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-/* A program that reads the API is told in JSON, a miner in its own form. */
-static void refuse(struct service *s, const char *path, struct reply *reply, int status,
-                   const char *count, const char *message)
+/* A program that reads the API is told in JSON, a browser by a page, a miner in its own form. */
+static void refuse(struct service *s, const struct request *rq, const char *path,
+                   struct reply *reply, int status, const char *count, const char *message)
 {
-    if (strstr(path, "/api/")) {
+    if (strstr(path, "/api/"))
         answer_error(s, reply, status, count, message);
-        return;
-    }
-    service_count(s, count);
-    reply_error(reply, status, message);
+    else
+        site_refuse(s, rq, reply, status, count, message);
 }
 
 void router_handle(struct service *s, const struct request *rq, struct reply *reply)
@@ -81,11 +98,11 @@ void router_handle(struct service *s, const struct request *rq, struct reply *re
     const char *allow = NULL;
 
     if (!request_path(rq, path)) {
-        refuse(s, path, reply, 414, "uri_too_long", "URI Too Long");
+        refuse(s, &routed, path, reply, 414, "uri_too_long", "URI Too Long");
         return;
     }
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!matches(routes[i].path, path, &routed))
+        if (!matches(s, routes[i].path, path, &routed))
             continue;
         if (takes(&routes[i], request_method(rq))) {
             reply->route = routes[i].path;
@@ -95,8 +112,8 @@ void router_handle(struct service *s, const struct request *rq, struct reply *re
         allow = strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method;
     }
     if (allow)
-        refuse(s, path, reply, 405, "method_not_allowed", "Method Not Allowed");
+        refuse(s, &routed, path, reply, 405, "method_not_allowed", "Method Not Allowed");
     else
-        refuse(s, path, reply, 404, "not_found", "Not Found");
+        refuse(s, &routed, path, reply, 404, "not_found", "Not Found");
     reply->allow = allow;
 }

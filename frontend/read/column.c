@@ -30,6 +30,19 @@ uint64_t column_uint(const struct db_value *v)
     }
 }
 
+int64_t column_int(const struct db_value *v)
+{
+    switch (v->type) {
+    case DB_INT_T:
+    case DB_UINT_T:
+        return db_int(v);
+    case DB_TEXT_T:
+        return strtoll(v->data, NULL, 10);
+    default:
+        return 0;
+    }
+}
+
 void column_copy(const struct db_value *v, char *out, size_t size)
 {
     snprintf(out, size, "%s", db_is_null(v) ? "" : db_text(v));

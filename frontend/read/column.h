@@ -8,6 +8,7 @@
  * are rates in the end, so a double will do. */
 double column_real(const struct db_value *v);
 uint64_t column_uint(const struct db_value *v); /* also of a DECIMAL that fits; else UINT64_MAX */
+int64_t column_int(const struct db_value *v);   /* the same with a sign */
 void column_copy(const struct db_value *v, char *out, size_t size); /* NULL becomes "" */
 
 /* For the reading of a result that has one row. */

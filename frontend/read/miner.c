@@ -195,6 +195,37 @@ enum db_result read_earnings(struct db *db, const char *network, const char *add
         take_earning, &list);
 }
 
+struct credits_list {
+    read_credit_fn *fn;
+    void *ctx;
+};
+
+static bool take_credit(void *ctx, const struct db_value *v, size_t n)
+{
+    const struct credits_list *list = ctx;
+    const struct read_credit c = {.height = column_uint(&v[0]),
+                                  .shares = column_uint(&v[1]),
+                                  .amount = column_uint(&v[2]),
+                                  .created_at = db_text(&v[3])};
+
+    (void)n;
+    return list->fn(list->ctx, &c);
+}
+
+enum db_result read_credits(struct db *db, const char *network, const char *address,
+                            const struct page *page, read_credit_fn *fn, void *ctx)
+{
+    static const char sql[] = "SELECT height, shares, amount, created_at FROM site_credit "
+                              "WHERE network = ? AND address = ? "
+                              "ORDER BY number DESC LIMIT ? OFFSET ?";
+    struct credits_list list = {fn, ctx};
+
+    return db_query(
+        db, sql,
+        PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(page->size), DB_UINT(page->offset)),
+        take_credit, &list);
+}
+
 struct changes_list {
     read_change_fn *fn;
     void *ctx;

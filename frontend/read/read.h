@@ -65,6 +65,24 @@ typedef bool read_block_fn(void *ctx, const struct read_block *b);
 enum db_result read_blocks(struct db *db, const char *network, const struct page *page,
                            read_block_fn *fn, void *ctx);
 
+/* Blocks of the pool by what has become of them; rewards in base units, difficulties in expected
+ * hashes. */
+struct read_block_sum {
+    uint64_t blocks, subsidy;
+    double difficulty;
+};
+struct read_block_sums {
+    struct read_block_sum split, pending, lost; /* as in struct read_totals */
+};
+enum db_result read_block_sums(struct db *db, const char *network, struct read_block_sums *ret);
+
+/* The pool's blocks of the last DAYS days that stand in the chain. */
+enum db_result read_found(struct db *db, const char *network, uint64_t days,
+                          struct read_block_sum *ret);
+
+/* What the newest block that pays anything pays to who finds it; 0: not known. */
+enum db_result read_subsidy(struct db *db, const char *network, uint64_t *ret);
+
 struct read_hour {
     uint64_t hour; /* since the epoch */
     uint64_t shares, rejected, miners, workers, blocks, pool_blocks;
@@ -74,6 +92,20 @@ typedef bool read_hour_fn(void *ctx, const struct read_hour *h);
 /* From FROM_HOUR on, the earliest first. */
 enum db_result read_hours(struct db *db, const char *network, uint64_t from_hour, read_hour_fn *fn,
                           void *ctx);
+
+#define READ_FINE_MINUTES 120 /* how far back read_fine() and read_miner_fine() go */
+#define READ_FINE_STEP    5   /* minutes that one of their rows sums up */
+
+struct read_fine {
+    uint64_t minute; /* since the epoch: the first of the READ_FINE_STEP */
+    uint64_t shares;
+    double difficulty;
+};
+typedef bool read_fine_fn(void *ctx, const struct read_fine *f);
+/* The earliest first; steps in which nothing came are left out. It reads READ_FINE_MINUTES rows for
+ * each worker: for pools of up to some thousand workers. */
+enum db_result read_fine(struct db *db, const char *network, int64_t now_s, read_fine_fn *fn,
+                         void *ctx);
 
 struct read_miner_rate {
     const char *address;
@@ -94,6 +126,10 @@ struct read_miner {
 };
 enum db_result read_miner(struct db *db, const char *network, const char *address,
                           struct read_miner *ret);
+
+/* As read_fine(), of one miner: for some dozens of workers. */
+enum db_result read_miner_fine(struct db *db, const char *network, const char *address,
+                               int64_t now_s, read_fine_fn *fn, void *ctx);
 
 struct read_worker_hour {
     uint64_t hour, shares, rejected;
@@ -149,6 +185,15 @@ typedef bool read_earning_fn(void *ctx, const struct read_earning *e);
 enum db_result read_earnings(struct db *db, const char *network, const char *address,
                              const struct page *page, read_earning_fn *fn, void *ctx);
 
+struct read_credit {
+    uint64_t height, shares, amount;
+    const char *created_at;
+};
+typedef bool read_credit_fn(void *ctx, const struct read_credit *c);
+/* The miner's part of each block that was split up, the last one first. */
+enum db_result read_credits(struct db *db, const char *network, const char *address,
+                            const struct page *page, read_credit_fn *fn, void *ctx);
+
 struct read_change {
     int64_t amount;
     const char *kind, *note, *created_at;
@@ -179,5 +224,32 @@ struct read_paid {
 /* What the miner was paid, as far as it was sent. */
 enum db_result read_paid(struct db *db, const char *network, const char *address,
                          struct read_paid *ret);
+
+/* --- the books (books.c) --- */
+
+struct read_account {
+    const char *kind; /* as in the ledger's table `account` (sql/migrations/0005_money.sql) */
+    int64_t balance;  /* what the pool owes is positive, what it holds negative */
+    uint64_t accounts;
+};
+typedef bool read_account_fn(void *ctx, const struct read_account *a);
+/* One row for each kind of account. */
+enum db_result read_ledger(struct db *db, const char *network, read_account_fn *fn, void *ctx);
+
+struct read_audit {
+    const char *created_at, *outcome;
+    int64_t owed, held;
+    bool asked; /* the wallet: else HELD is not known */
+};
+typedef bool read_audit_fn(void *ctx, const struct read_audit *a);
+/* The last one first. */
+enum db_result read_audits(struct db *db, const char *network, const struct page *page,
+                           read_audit_fn *fn, void *ctx);
+
+struct read_freeze {
+    bool frozen; /* nothing is paid until a human has looked */
+    char since[READ_TIME_SIZE];
+};
+enum db_result read_freeze(struct db *db, const char *network, struct read_freeze *ret);
 
 #endif

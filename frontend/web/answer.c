@@ -62,6 +62,13 @@ static bool has_tag(const char *list, const char *tag)
     return false;
 }
 
+bool answer_wants_html(const struct request *rq)
+{
+    const char *accept = request_header(rq, "Accept");
+
+    return accept && strcasestr(accept, "text/html");
+}
+
 void answer_keep(const struct request *rq, struct reply *reply, int max_age_s)
 {
     uint8_t digest[32];

@@ -24,6 +24,9 @@ void answer_error(struct service *s, struct reply *reply, int status, const char
 /* The database is away, or refused: whoever found that has counted it. */
 void answer_database_away(struct reply *reply);
 
+/* Does the request say that it is a browser's, which reads HTML? Deployed miners say nothing. */
+bool answer_wants_html(const struct request *rq);
+
 /* The ETag of the body, and 304 with no body where the request has it. For any kind of answer. */
 void answer_keep(const struct request *rq, struct reply *reply, int max_age_s);
 

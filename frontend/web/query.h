@@ -16,6 +16,11 @@ bool query_uint(const struct request *rq, const char *name, uint64_t deflt, uint
 /* The same of a whole text, such as a part of the path. */
 bool query_number(const char *text, size_t len, uint64_t max, uint64_t *ret);
 
+/* A text, with what '+' and "%41" stand for; "" when there is no parameter NAME. False when it is
+ * given twice, does not fit in SIZE bytes with its NUL, or has a '%' that is no code or means NUL.
+ */
+bool query_text(const struct request *rq, const char *name, char *out, size_t size);
+
 #define PAGE_MAX_NUMBER   1000
 #define PAGE_MAX_SIZE     100
 #define PAGE_DEFAULT_SIZE 15

@@ -55,6 +55,12 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_minute AS
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_rejected_minute AS
     SELECT network, minute, reason, rejected FROM rejected_stats;
 
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_worker_minute AS
+    SELECT s.network, m.address, w.name AS worker, s.minute, s.shares, s.rejected, s.difficulty
+      FROM share_stats s
+      JOIN worker w ON w.id = s.worker_id
+      JOIN miner m ON m.id = w.miner_id AND m.network = s.network;
+
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_worker_hour AS
     SELECT s.network, m.address, w.name AS worker, s.hour, s.shares, s.rejected, s.difficulty
       FROM share_stats_hour s
@@ -73,12 +79,13 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_miner AS
 
 -- --- money ---
 
+-- Read from the miner, in this order: else it would be all that the network ever split up.
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_credit AS
     SELECT m.network, m.address, c.block_id AS number, b.height, c.shares, c.amount, p.created_at
-      FROM block_credit c
-      JOIN miner m ON m.id = c.miner_id
-      JOIN block_split p ON p.block_id = c.block_id AND p.network = m.network
-      JOIN block b ON b.id = c.block_id;
+      FROM miner m
+      STRAIGHT_JOIN block_credit c ON c.miner_id = m.id
+      STRAIGHT_JOIN block_split p ON p.block_id = c.block_id
+      STRAIGHT_JOIN block b ON b.id = c.block_id;
 
 -- What changed a miner's balance. The note is written for the miner.
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_balance_change AS

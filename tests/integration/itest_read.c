@@ -45,6 +45,10 @@ COUNT_ROWS(read_miner_hour)
 COUNT_ROWS(read_earning)
 COUNT_ROWS(read_change)
 COUNT_ROWS(read_payment)
+COUNT_ROWS(read_fine)
+COUNT_ROWS(read_credit)
+COUNT_ROWS(read_account)
+COUNT_ROWS(read_audit)
 
 /* --- the readers: PROBE is a statement with P, the probe --- */
 
@@ -65,9 +69,18 @@ ONE(read_pulse, read_pulse, p->now_s, )
 ONE(read_chain, read_chain, NOTHING_MORE)
 ONE(read_totals, read_totals, NOTHING_MORE)
 ONE(read_days, read_days, 30, )
+ONE(read_block_sums, read_block_sums, NOTHING_MORE)
+ONE(read_found, read_block_sum, 30, )
+ONE(read_freeze, read_freeze, NOTHING_MORE)
 ONE(read_miner, read_miner, p->address, )
 ONE(read_paid, read_paid, p->address, )
 READER(read_blocks, read_blocks(p->db, p->network, &first_page, count_read_block, p))
+READER(read_fine, read_fine(p->db, p->network, p->now_s, count_read_fine, p))
+READER(read_miner_fine,
+       read_miner_fine(p->db, p->network, p->address, p->now_s, count_read_fine, p))
+READER(read_credits, read_credits(p->db, p->network, p->address, &first_page, count_read_credit, p))
+READER(read_ledger, read_ledger(p->db, p->network, count_read_account, p))
+READER(read_audits, read_audits(p->db, p->network, &first_page, count_read_audit, p))
 READER(read_hours,
        read_hours(p->db, p->network, (uint64_t)p->now_s / 3600 - 24, count_read_hour, p))
 READER(read_miner_rates,
@@ -84,6 +97,13 @@ READER(read_changes, read_changes(p->db, p->network, p->address, &first_page, co
 READER(read_payments,
        read_payments(p->db, p->network, p->address, &first_page, count_read_payment, p))
 
+static enum db_result probe_read_subsidy(struct probe *p)
+{
+    uint64_t subsidy;
+
+    return read_subsidy(p->db, p->network, &subsidy);
+}
+
 #define ROW(name)                                                                                  \
     {                                                                                              \
 #name, probe_##name                                                                        \
@@ -95,7 +115,10 @@ static const struct {
     ROW(read_pulse),       ROW(read_chain),        ROW(read_totals),      ROW(read_days),
     ROW(read_blocks),      ROW(read_hours),        ROW(read_miner_rates), ROW(read_miner),
     ROW(read_worker_days), ROW(read_worker_hours), ROW(read_rejects),     ROW(read_earnings),
-    ROW(read_miner_hours), ROW(read_changes),      ROW(read_payments),    ROW(read_paid),
+    ROW(read_block_sums),  ROW(read_found),        ROW(read_subsidy),     ROW(read_freeze),
+    ROW(read_fine),        ROW(read_miner_fine),   ROW(read_credits),     ROW(read_ledger),
+    ROW(read_audits),      ROW(read_miner_hours),  ROW(read_changes),     ROW(read_payments),
+    ROW(read_paid),
 };
 
 /* --- the server's counters --- */

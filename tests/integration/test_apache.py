@@ -217,13 +217,14 @@ def test_clear_refusals(client, headers, statuses):
     (b"POST /%2e%2e%2fetc HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [404]),
     (b"POST /a%00b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [400, 404]),
     (b"POST /action.aspx HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [404]),
-    (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [404]),
+    (b"GET /no/thing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [404]),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [405]),
     (b"GET /Action.aspx HTTP/1.1\r\nHost: x\r\n\r\n", [405]),
     (b"DELETE /Action.aspx HTTP/1.1\r\nHost: x\r\n\r\n", [405]),
     (b"TRACE /Action.aspx HTTP/1.1\r\nHost: x\r\n\r\n", [405]),
     (b"BREW /Action.aspx HTTP/1.1\r\nHost: x\r\n\r\n", [405, 501]),
     (b"POST /warm-up HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [405]),
-], ids=range(13))
+], ids=range(14))
 def test_odd_requests(client, raw, statuses):
     check_refused(client.raw(raw), statuses)
 

@@ -39,6 +39,8 @@ FILES = {
         "usr/share/penstock/apache/server.conf",
         "usr/share/penstock/apache/site.conf",
         "usr/share/penstock/site/openapi.json",
+        *(f"usr/share/penstock/site/static/{path.name}"
+          for path in (ROOT / "frontend/static").iterdir()),
     },
     "data": DOC | SQL | {
         "usr/share/penstock/mariadb/60-penstock.cnf",

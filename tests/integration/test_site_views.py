@@ -17,6 +17,7 @@ VIEWS = {
     "site_minute": "network minute shares rejected difficulty",
     "site_miner_hour": "network address hour shares rejected difficulty",
     "site_rejected_minute": "network minute reason rejected",
+    "site_worker_minute": "network address worker minute shares rejected difficulty",
     "site_worker_hour": "network address worker hour shares rejected difficulty",
     "site_miner": "network address disabled created_at balance minimum_payout rating_bp",
     "site_worker_day": "network address worker last_minute shares rejected difficulty now_shares"

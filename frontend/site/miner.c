@@ -1,0 +1,370 @@
+/* /NETWORK/miner/ADDRESS/: what a miner wants to know of itself. */
+#include "frontend/read/reason.h"
+#include "frontend/site/page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CREDITS = 20, PAYMENTS = 20, LIST_WORKERS = 1000 };
+
+/* --- what is known --- */
+
+struct facts {
+    struct read_miner miner;
+    struct read_paid paid;
+    struct read_chain chain;
+    struct read_block_sums sums;
+    uint64_t subsidy;
+    uint64_t workers, active, shares, rejected; /* of the last day */
+    double hash_rate;
+    double work, pool_work; /* of the same day: the miner's, and the whole pool's */
+};
+
+static bool add_worker(void *ctx, const struct read_worker_day *w)
+{
+    struct facts *f = ctx;
+
+    f->workers++;
+    f->active += w->shares > 0;
+    f->shares += w->shares;
+    f->rejected += w->rejected;
+    f->hash_rate += w->hash_rate;
+    f->work += w->difficulty;
+    return true;
+}
+
+static bool add_work(void *ctx, const struct read_hour *h)
+{
+    *(double *)ctx += h->difficulty;
+    return true;
+}
+
+static enum db_result read_facts(const struct site *p, struct facts *ret)
+{
+    struct db *db = p->s->db;
+    const char *net = p->net->name;
+    enum db_result r = read_paid(db, net, p->address, &ret->paid);
+
+    if (r == DB_OK)
+        r = read_chain(db, net, &ret->chain);
+    if (r == DB_OK)
+        r = read_block_sums(db, net, &ret->sums);
+    if (r == DB_OK)
+        r = read_subsidy(db, net, &ret->subsidy);
+    if (r == DB_OK)
+        r = read_worker_days(db, net, p->address, add_worker, ret);
+    if (r == DB_OK)
+        r = read_hours(db, net, (uint64_t)p->now_s / 3600 + 1 - READ_HOURS, add_work,
+                       &ret->pool_work);
+    return r;
+}
+
+/* --- tiles --- */
+
+static double after_fee(const struct site *p, double units)
+{
+    return units * (double)(10000 - p->net->conf->fee_bp) / 10000;
+}
+
+static void write_balance(struct site *p, const struct facts *f)
+{
+    int64_t minimum =
+        f->miner.minimum_payout ? (int64_t)f->miner.minimum_payout : p->net->conf->minimum_payout;
+    int64_t percent = f->miner.balance >= minimum ? 100
+                      : f->miner.balance <= 0
+                          ? 0
+                          : (int64_t)(100.0 * (double)f->miner.balance / (double)minimum);
+
+    html_raw(&p->h, TILE_BEGIN("Balance"));
+    part_amount(p, f->miner.balance);
+    html_raw(&p->h, "<small><progress max=\"100\" value=\"");
+    html_uint(&p->h, (uint64_t)percent);
+    html_raw(&p->h, "\">");
+    html_uint(&p->h, (uint64_t)percent);
+    html_raw(&p->h, " %</progress> paid from ");
+    part_amount(p, minimum);
+    html_raw(&p->h, " on</small>" TILE_END);
+}
+
+static void write_money(struct site *p, const struct facts *f)
+{
+    double part = f->pool_work > 0 ? f->work / f->pool_work : 0;
+
+    html_raw(&p->h,
+             "<section aria-labelledby=\"money\">\n<h2 id=\"money\">Earnings</h2>\n" TILES_BEGIN);
+    write_balance(p, f);
+    html_raw(&p->h, TILE_BEGIN("Pending"));
+    part_estimate(p, after_fee(p, (part < 1 ? part : 1) * (double)f->sums.pending.subsidy));
+    html_raw(&p->h, "<small>your part of ");
+    part_count(p, f->sums.pending.blocks);
+    html_raw(&p->h,
+             " blocks that still mature, at your speed of the last day</small>" TILE_END TILE_BEGIN(
+                 "Paid so far"));
+    part_amount(p, (int64_t)f->paid.total);
+    html_raw(&p->h, "<small>today ");
+    part_amount(p, (int64_t)f->paid.today);
+    html_raw(&p->h, "</small>" TILE_END TILE_BEGIN("Last payment"));
+    part_time(p, f->paid.last);
+    html_raw(&p->h, TILE_END TILE_BEGIN("Expected per day"));
+    part_estimate(p,
+                  after_fee(p, f->chain.difficulty > 0
+                                   ? f->hash_rate * 86400 / f->chain.difficulty * (double)f->subsidy
+                                   : 0));
+    html_raw(&p->h, "<small>at your hash rate of now</small>" TILE_END TILES_END "</section>\n");
+}
+
+static void write_work(struct site *p, const struct facts *f)
+{
+    html_raw(
+        &p->h,
+        "<section aria-labelledby=\"work\">\n<h2 id=\"work\">Work</h2>\n" TILES_BEGIN TILE_BEGIN(
+            "Your hash rate"));
+    part_rate(p, f->hash_rate);
+    html_raw(&p->h, TILE_END TILE_BEGIN("Shares, last day"));
+    part_count(p, f->shares);
+    html_raw(&p->h, TILE_END TILE_BEGIN("Refused, last day"));
+    part_count(p, f->rejected);
+    html_raw(&p->h, "<small>");
+    part_percent(p, (double)f->rejected, (double)(f->rejected + f->shares));
+    html_raw(&p->h, " of all</small>" TILE_END TILE_BEGIN("Workers"));
+    part_count(p, f->active);
+    html_raw(&p->h, "<small>at work in the last day, of ");
+    part_count(p, f->workers);
+    html_raw(&p->h, "</small>" TILE_END TILES_END);
+}
+
+/* --- workers --- */
+
+struct list {
+    struct site *p;
+    uint64_t rows;
+};
+
+static bool write_worker(void *ctx, const struct read_worker_day *w)
+{
+    struct list *list = ctx;
+    struct site *p = list->p;
+
+    if (list->rows++ == 0)
+        html_raw(&p->h, TABLE_BEGIN("Workers, last day") "<thead><tr>" COLUMN("Worker")
+                            COLUMN("Last share") COLUMN_N("Hash rate") COLUMN_N("Shares")
+                                COLUMN_N("Refused") "</tr></thead><tbody>\n");
+    if (list->rows > LIST_WORKERS)
+        return false;
+    html_raw(&p->h, "<tr><th scope=\"row\" class=\"name\">");
+    html_text(&p->h, w->name);
+    html_raw(&p->h, "</th><td>");
+    if (w->last_minute > 0)
+        part_epoch(p, (int64_t)w->last_minute * 60);
+    else
+        html_raw(&p->h, "<span class=\"none\">never</span>");
+    html_raw(&p->h, "</td><td class=\"n\">");
+    part_rate(p, w->hash_rate);
+    html_raw(&p->h, "</td><td class=\"n\">");
+    part_count(p, w->shares);
+    html_raw(&p->h, "</td><td class=\"n\">");
+    part_count(p, w->rejected);
+    html_raw(&p->h, "</td></tr>\n");
+    return true;
+}
+
+static enum db_result write_workers(struct site *p)
+{
+    struct list list = {.p = p};
+
+    html_raw(&p->h, "<section aria-labelledby=\"workers\">\n<h2 id=\"workers\">Workers</h2>\n");
+    enum db_result r = read_worker_days(p->s->db, p->net->name, p->address, write_worker, &list);
+    if (list.rows > 0)
+        html_raw(&p->h, TABLE_END);
+    else
+        html_raw(&p->h, "<p class=\"empty\">No worker has sent anything yet.</p>\n");
+    if (list.rows > LIST_WORKERS)
+        html_raw(&p->h, "<p>These are the first of more; the download has them all.</p>\n");
+    html_raw(&p->h, "</section>\n");
+    return r;
+}
+
+/* --- what was refused --- */
+
+static bool write_reject(void *ctx, const struct read_reject *reject)
+{
+    struct list *list = ctx;
+    struct site *p = list->p;
+    const struct reason_words *words = reason_words(reject->reason);
+
+    if (list->rows++ == 0)
+        html_raw(
+            &p->h,
+            "<section aria-labelledby=\"refused\">\n<h2 id=\"refused\">Refused</h2>\n" TABLE_BEGIN(
+                "Refused solutions of the last day, and what to do") "<thead><tr>" COLUMN("Worker")
+                COLUMN_N("Number") COLUMN("Why") "</tr></thead><tbody>\n");
+    html_raw(&p->h, "<tr><th scope=\"row\" class=\"name\">");
+    html_text(&p->h, reject->worker);
+    html_raw(&p->h, "</th><td class=\"n\">");
+    part_count(p, reject->rejected);
+    html_raw(&p->h, "</td><td class=\"words\"><strong>");
+    html_text(&p->h, words->title);
+    html_raw(&p->h, "</strong> <span class=\"utc\">");
+    html_text(&p->h, reject->reason);
+    html_raw(&p->h, "</span><br>");
+    html_text(&p->h, words->text);
+    html_raw(&p->h, "</td></tr>\n");
+    return true;
+}
+
+static enum db_result write_rejects(struct site *p)
+{
+    struct list list = {.p = p};
+    enum db_result r = read_rejects(p->s->db, p->net->name, p->address, write_reject, &list);
+
+    if (list.rows > 0)
+        html_raw(&p->h, TABLE_END "</section>\n");
+    return r;
+}
+
+/* --- credits and payments --- */
+
+static bool write_credit(void *ctx, const struct read_credit *c)
+{
+    struct list *list = ctx;
+    struct site *p = list->p;
+
+    if (list->rows++ == 0)
+        html_raw(&p->h,
+                 TABLE_BEGIN("Credits: your part of the pool's blocks") "<thead><tr>" COLUMN("Time")
+                     COLUMN_N("Block") COLUMN_N("Your shares")
+                         COLUMN_N("Amount") "</tr></thead><tbody>\n");
+    html_raw(&p->h, "<tr><td>");
+    part_time(p, c->created_at);
+    html_raw(&p->h, "</td><td class=\"n\">");
+    part_count(p, c->height);
+    html_raw(&p->h, "</td><td class=\"n\">");
+    part_count(p, c->shares);
+    html_raw(&p->h, "</td><td class=\"n\">");
+    part_amount(p, (int64_t)c->amount);
+    html_raw(&p->h, "</td></tr>\n");
+    return true;
+}
+
+static bool write_payment(void *ctx, const struct read_payment *pay)
+{
+    struct list *list = ctx;
+    struct site *p = list->p;
+
+    if (list->rows++ == 0)
+        html_raw(&p->h,
+                 TABLE_BEGIN("Payments to you") "<thead><tr>" COLUMN("Time") COLUMN_N("Amount")
+                     COLUMN("Status") COLUMN("Transaction") "</tr></thead><tbody>\n");
+    html_raw(&p->h, "<tr><td>");
+    part_time(p, pay->sent_at ? pay->sent_at : pay->created_at);
+    html_raw(&p->h, "</td>");
+    part_payment(p, pay);
+    html_raw(&p->h, "</tr>\n");
+    return true;
+}
+
+static enum db_result write_history(struct site *p)
+{
+    const struct page credits = {.size = CREDITS}, payments = {.size = PAYMENTS};
+    struct list list = {.p = p};
+
+    html_raw(&p->h, "<section aria-labelledby=\"payments\">\n<h2 id=\"payments\">Payments</h2>\n");
+    enum db_result r =
+        read_payments(p->s->db, p->net->name, p->address, &payments, write_payment, &list);
+    if (list.rows > 0)
+        html_raw(&p->h, TABLE_END);
+    else
+        html_raw(&p->h, "<p class=\"empty\">Nothing has been paid yet.</p>\n");
+    html_raw(&p->h, "</section>\n<section aria-labelledby=\"credits\">\n"
+                    "<h2 id=\"credits\">Credits</h2>\n");
+    list.rows = 0;
+    if (r == DB_OK)
+        r = read_credits(p->s->db, p->net->name, p->address, &credits, write_credit, &list);
+    if (list.rows > 0)
+        html_raw(&p->h, TABLE_END);
+    else
+        html_raw(&p->h, "<p class=\"empty\">No block has been split up with a part for you "
+                        "yet.</p>\n");
+    html_raw(&p->h, "</section>\n");
+    return r;
+}
+
+static void write_download(struct site *p, const char *file, const char *text)
+{
+    html_raw(&p->h, "<li><a href=\"");
+    page_path(p, "/miner/");
+    html_text(&p->h, p->address);
+    html_raw(&p->h, "/");
+    html_text(&p->h, file);
+    html_raw(&p->h, "\" download>");
+    html_text(&p->h, text);
+    html_raw(&p->h, "</a></li>\n");
+}
+
+static void write_downloads(struct site *p)
+{
+    html_raw(&p->h, "<section aria-labelledby=\"files\">\n<h2 id=\"files\">As a spreadsheet (CSV)"
+                    "</h2>\n<ul class=\"files\">\n");
+    write_download(p, "payments.csv", "All payments");
+    write_download(p, "credits.csv", "All credits");
+    write_download(p, "workers.csv", "Workers by the hour, last day");
+    html_raw(&p->h, "</ul>\n</section>\n");
+}
+
+/* --- the page --- */
+
+static void write_top(struct site *p, const struct facts *f)
+{
+    page_top(p, TAB_NONE, p->address);
+    html_raw(&p->h, "<p class=\"lead\">Mining here since ");
+    part_time(p, f->miner.created_at);
+    if (*p->net->conf->address_url) {
+        html_raw(&p->h, " · in the explorer: ");
+        part_link(p, p->net->conf->address_url, p->address);
+    }
+    html_raw(&p->h, "</p>\n");
+    if (f->miner.disabled)
+        html_raw(&p->h, "<p class=\"notice\"><span class=\"badge bad\">disabled</span> The "
+                        "operator takes no work from this address. What it has earned stays "
+                        "its own.</p>\n");
+}
+
+static enum db_result write_plots(struct site *p, const struct facts *f)
+{
+    enum db_result r = plot_miner_fine(p, f->workers);
+
+    if (r == DB_OK)
+        r = plot_miner_day(p);
+    html_raw(&p->h, "</section>\n");
+    return r;
+}
+
+void site_miner(struct service *s, const struct request *rq, struct reply *reply)
+{
+    struct facts facts = {0};
+    struct site p;
+
+    if (!site_begin(&p, SITE_ADDRESS, s, rq, reply))
+        return;
+    enum db_result r = read_miner(s->db, p.net->name, p.address, &facts.miner);
+    if (r == DB_OK && !facts.miner.known) {
+        site_end_unknown_miner(&p);
+        return;
+    }
+    if (r == DB_OK)
+        r = read_facts(&p, &facts);
+    write_top(&p, &facts);
+    write_money(&p, &facts);
+    write_work(&p, &facts);
+    if (r == DB_OK)
+        r = write_plots(&p, &facts);
+    if (r == DB_OK)
+        r = write_workers(&p);
+    if (r == DB_OK)
+        r = write_rejects(&p);
+    if (r == DB_OK)
+        r = write_history(&p);
+    write_downloads(&p);
+    page_bottom(&p);
+    site_end(&p, r);
+}
