@@ -8,7 +8,7 @@ BUILD  ?= build$(if $(SAN),/asan)$(if $(FAULTS),/faults)
 CC     ?= gcc
 PKGS_common   = libmariadb librabbitmq jansson inih libsystemd libcrypto
 PKGS_frontend =
-PKGS_backend  = libcurl
+PKGS_backend  = libcurl libmicrohttpd
 PKG_CONFIG   ?= pkg-config
 
 # Debian's hardening flags (dpkg-buildflags), with every warning an error.

@@ -195,3 +195,12 @@ enum chain_result chain_submit(struct chain *c, struct share **shares, size_t n)
 {
     return c->ops->submit(c, shares, n);
 }
+
+void chain_each_wallet(const struct chain *c, chain_wallet_fn *fn, void *ctx)
+{
+    for (size_t i = 0; i < c->wallets->n; i++) {
+        const struct wallet *w = &c->wallets->wallet[i];
+
+        fn(ctx, w->conf->label, &w->latency, atomic_load(&w->failures));
+    }
+}

@@ -10,6 +10,7 @@
 
 #include "backend/conf/settings.h"
 #include "backend/share/share.h"
+#include "common/base/histogram.h"
 #include "common/db/db.h"
 
 /* CHAIN_HOLD: a wallet or the database is away or not to be believed just now. Nobody's fault:
@@ -43,5 +44,11 @@ enum chain_result chain_check(struct chain *c, struct db *db, struct share **sha
 /* Submits every one of SHARES that is a block to all wallets of the network. Needs no database and
  * no verdict. CHAIN_HOLD: at least one has not been taken by any wallet (CANDIDATE_WAITING). */
 enum chain_result chain_submit(struct chain *c, struct share **shares, size_t n);
+
+/* For each wallet of the network, in the order of priority: how long it took to answer, and how
+ * often it did not. From any thread. */
+typedef void chain_wallet_fn(void *ctx, const char *wallet, const struct value_histogram *latency,
+                             uint64_t failures);
+void chain_each_wallet(const struct chain *c, chain_wallet_fn *fn, void *ctx);
 
 #endif

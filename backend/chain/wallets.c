@@ -107,6 +107,7 @@ static void went_away(struct wallet *w)
 {
     int64_t now = clock_mono_ms();
 
+    atomic_fetch_add(&w->failures, 1);
     if (now - w->failed_ms > 2 * WALLET_LOOK_MOST_MS)
         backoff_reset(&w->backoff);
     w->away = true;
@@ -117,6 +118,7 @@ static void went_away(struct wallet *w)
 bool wallet_note(struct wallet *w, const struct rpc_call *call)
 {
     if (call->result == RPC_OK || call->result == RPC_ERROR) {
+        histogram_add(&w->latency, &histogram_time_us, call->took_us);
         if (w->away)
             log_info("wallet.back", LOG_STR("wallet", w->conf->label));
         w->away = false;

@@ -4,6 +4,7 @@
 
 #include "backend/conf/settings.h"
 #include "common/base/backoff.h"
+#include "common/base/histogram.h"
 #include "common/rpc/rpc.h"
 
 /* How often a wallet that is not in use is looked at; after failures more and more rarely. */
@@ -18,7 +19,9 @@ struct wallet {
     int64_t failed_ms; /* monotonic: the last failure; 0: none */
     int64_t look_ms;   /* monotonic: when to look at it next */
     struct backoff backoff;
-    int64_t height; /* as it said last; -1: it is unfit, or was not asked yet */
+    int64_t height;                 /* as it said last; -1: it is unfit, or was not asked yet */
+    struct value_histogram latency; /* of answers; any thread may read these two */
+    _Atomic uint64_t failures;      /* calls without one, and answers that are not to be believed */
 };
 
 struct wallets {

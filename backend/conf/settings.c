@@ -61,6 +61,16 @@ static const struct conf_setting worker_settings[] = {
      .max = 86400 * 7,
      .deflt = "3600",
      .text = "An archive file of this age is closed and compressed."},
+    {.name = "metrics",
+     .type = CONF_STRING,
+     .offset = offsetof(struct worker_conf, metrics),
+     .min = 0,
+     .max = 64,
+     .deflt = "",
+     .text = "Loopback address and port at which a worker answers GET /metrics, for Prometheus; of "
+             "several workers on a machine each takes the next free one of 6 ports. None: no "
+             "metrics.",
+     .example = "127.0.0.1:9478"},
     {0},
 };
 

@@ -4,6 +4,8 @@
 
 #include "common/conf/shared.h"
 
+#include <netinet/in.h>
+
 struct worker_conf {
     int64_t batch_max;
     int64_t batch_max_bytes;
@@ -12,6 +14,7 @@ struct worker_conf {
     char *archive_dir;
     int64_t archive_rotate_bytes;
     int64_t archive_rotate_s;
+    char *metrics; /* ADDRESS:PORT; "": none */
 };
 
 /* [network NAME] */
@@ -108,6 +111,11 @@ static inline const struct wallet_conf *backend_wallet_at(const struct backend_c
 {
     return (const struct wallet_conf *)conf->wallets.item + i;
 }
+
+#define METRICS_PORTS 6 /* workers with the same settings take the next free one */
+/* "127.0.0.1:PORT" or "[::1]:PORT", of a loopback address, with room for METRICS_PORTS. An IPv4
+ * address is held as IPv6 maps it. */
+bool loopback_address_parse(const char *text, struct sockaddr_in6 *ret);
 
 /* One word of former_pool_addresses: the length of the address in front of '=' and the time until
  * which it is accepted (exclusive). False when the word is malformed. */

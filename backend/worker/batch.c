@@ -174,6 +174,7 @@ static bool is_recorded(const struct share *s)
 
 static void count_recorded(struct batch *b)
 {
+    struct signs *signs = &b->lane->signs;
     struct tally *t = &b->lane->tally;
 
     for (size_t i = 0; i < b->n; i++) {
@@ -184,6 +185,10 @@ static void count_recorded(struct batch *b)
         item->counted = true;
         t->accepted += item->share.state == SHARE_ACCEPTED;
         t->rejected += item->share.state == SHARE_REJECTED;
+        if (item->share.state == SHARE_ACCEPTED)
+            atomic_fetch_add(&signs->accepted, 1);
+        else
+            atomic_fetch_add(&signs->rejected[item->share.reason], 1);
     }
 }
 
@@ -299,6 +304,12 @@ static int64_t oldest_of(const struct batch *b)
     return oldest;
 }
 
+static void count_redelivered(struct lane *l)
+{
+    l->tally.redelivered++;
+    atomic_fetch_add(&l->signs.redelivered, 1);
+}
+
 static void settle(struct batch *b)
 {
     struct lane *l = b->lane;
@@ -311,7 +322,7 @@ static void settle(struct batch *b)
         if (item->share.state == SHARE_PARKED)
             park(l, item);
         else if (!item->counted)
-            l->tally.redelivered++;
+            count_redelivered(l);
     }
     acknowledge(b);
     progress_settled(&l->progress, oldest_of(b));
@@ -324,6 +335,15 @@ static void drop(struct batch *b)
 {
     for (size_t i = 0; i < b->n; i++)
         item_free(&b->item[i]);
+}
+
+static void count_batch(struct lane *l, size_t n, int64_t ms)
+{
+    l->tally.batches++;
+    if (ms > l->tally.slowest_ms)
+        l->tally.slowest_ms = ms;
+    histogram_add(&l->signs.batch_size, &histogram_count, (int64_t)n);
+    histogram_add(&l->signs.batch_us, &histogram_time_us, ms * 1000);
 }
 
 bool batch_run(struct lane *l, struct item **items, size_t n)
@@ -343,9 +363,7 @@ bool batch_run(struct lane *l, struct item **items, size_t n)
     if (done) {
         lane_resume(l);
         settle(&b);
-        l->tally.batches++;
-        if (clock_mono_ms() - start > l->tally.slowest_ms)
-            l->tally.slowest_ms = clock_mono_ms() - start;
+        count_batch(l, n, clock_mono_ms() - start);
     } else {
         drop(&b);
     }

@@ -36,7 +36,8 @@ struct lane {
     int64_t held_since_ms; /* 0: not held */
     int64_t held_logged_ms;
     int64_t refreshed_ms;
-    struct tally tally;
+    struct tally tally; /* since its last line in the log */
+    struct signs signs;
     struct progress progress;
 
     pthread_t thread;

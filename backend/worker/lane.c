@@ -131,6 +131,7 @@ bool lane_hold(struct lane *l, const char *why)
     int64_t end = clock_mono_ms() + backoff_next_ms(&l->backoff);
 
     log_held(l, why);
+    atomic_store(&l->signs.held, true);
     while (!atomic_load(&l->stop) && clock_left_ms(end) > 0) {
         int64_t left = clock_left_ms(end);
 
@@ -151,6 +152,7 @@ void lane_resume(struct lane *l)
                  LOG_STR("queue", l->queue),
                  LOG_INT("held_ms", clock_mono_ms() - l->held_since_ms));
     l->held_since_ms = 0;
+    atomic_store(&l->signs.held, false);
     backoff_reset(&l->backoff);
 }
 
@@ -170,6 +172,7 @@ static struct item *read_delivery(struct lane *l, struct broker_delivery *d)
     broker_dead_letter(l->broker, d->generation, d->tag);
     FAULT_POINT("lane.dead_lettered");
     l->tally.dead++;
+    atomic_fetch_add(&l->signs.dead, 1);
     broker_delivery_free(&d);
     return NULL;
 }
@@ -270,6 +273,7 @@ static void do_chores(struct lane *l)
     archive_tick(l->archive);
     FAULT_POINT("lane.archive_ticked");
     progress_tell(&l->progress, l->db, l->net->base.label);
+    atomic_store(&l->signs.parked, l->parked_n);
     tally_log(&l->tally, l->net->base.label, l->queue, l->parked_n);
 }
 
@@ -333,4 +337,24 @@ void lane_join(struct lane *l)
 int64_t lane_alive_ms(const struct lane *l)
 {
     return atomic_load(&l->alive_ms);
+}
+
+const struct signs *lane_signs(const struct lane *l)
+{
+    return &l->signs;
+}
+
+const char *lane_network(const struct lane *l)
+{
+    return l->net->base.label;
+}
+
+const char *lane_queue(const struct lane *l)
+{
+    return l->queue;
+}
+
+const struct chain *lane_chain(const struct lane *l)
+{
+    return l->chain;
 }

@@ -10,7 +10,9 @@
 #ifndef PENSTOCK_BACKEND_WORKER_LANE_H
 #define PENSTOCK_BACKEND_WORKER_LANE_H
 
+#include "backend/chain/chain.h"
 #include "backend/conf/settings.h"
+#include "backend/worker/signs.h"
 #include "common/message/solution.h"
 
 #include <stdbool.h>
@@ -31,5 +33,11 @@ void lane_join(struct lane *l);
 
 /* Monotonic time at which the thread last showed that it runs; from any thread. */
 int64_t lane_alive_ms(const struct lane *l);
+
+/* For metrics, from any thread. They stay as long as the lane. */
+const struct signs *lane_signs(const struct lane *l);
+const char *lane_network(const struct lane *l);
+const char *lane_queue(const struct lane *l);
+const struct chain *lane_chain(const struct lane *l); /* for chain_each_wallet() only */
 
 #endif

@@ -1,6 +1,7 @@
 /* penstock-worker: validates queued solutions and records them as shares. Two lanes per network
  * (lane.h); this thread waits for signals, tells systemd how the lanes do, and ends or restarts the
  * whole. */
+#include "backend/metrics/metrics.h"
 #include "backend/worker/lane.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -31,6 +32,7 @@ struct worker {
     const char *path; /* of the settings */
     struct lane **lane;
     size_t lanes;
+    struct metrics *metrics; /* NULL: none */
     sigset_t signals;
 };
 
@@ -103,8 +105,21 @@ static void open_lanes(struct worker *w)
     }
 }
 
+/* A worker that cannot be watched works all the same. */
+static void open_metrics(struct worker *w)
+{
+    char err[512];
+
+    if (*w->conf->worker.metrics == '\0')
+        return;
+    w->metrics = metrics_open(w->conf, w->lane, w->lanes, err, sizeof(err));
+    if (w->metrics == NULL)
+        log_error("worker.no_metrics", LOG_STR("error", err));
+}
+
 static void close_lanes(struct worker *w)
 {
+    metrics_close(&w->metrics);
     for (size_t i = 0; i < w->lanes; i++)
         lane_stop(w->lane[i]);
     for (size_t i = 0; i < w->lanes; i++)
@@ -156,6 +171,7 @@ int main(int argc, char **argv)
         open_lanes(&w);
         for (size_t i = 0; i < w.lanes; i++)
             lane_start(w.lane[i]);
+        open_metrics(&w);
         log_info("worker.started", LOG_STR("version", PENSTOCK_VERSION),
                  LOG_UINT("networks", w.conf->networks.n), LOG_STR("settings", w.path));
         sd_notify(0, "READY=1");

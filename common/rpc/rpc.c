@@ -102,6 +102,7 @@ static void calls_reset(struct rpc_call *calls, size_t n)
         calls[i].reply = NULL;
         calls[i].code = 0;
         calls[i].http_status = 0;
+        calls[i].took_us = 0;
         calls[i].message[0] = '\0';
     }
 }

@@ -51,6 +51,7 @@ struct rpc_call {
     json_t *reply;     /* RPC_OK: the `result` member, owned by the call; may be JSON null */
     int64_t code;      /* RPC_ERROR, and -28 with RPC_UNAVAILABLE; else 0 */
     long http_status;  /* 0 when none came */
+    int64_t took_us;   /* the whole request it was part of; 0 when none was made */
     char message[256]; /* the wallet's error text or curl's, printable */
 };
 

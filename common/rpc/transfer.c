@@ -131,11 +131,15 @@ static void fail(struct transfer *t, CURLcode code)
 
 void transfer_finish(struct transfer *t, CURLcode code)
 {
+    curl_off_t took_us = 0;
     long status = 0;
 
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    for (size_t i = 0; i < t->n; i++)
+    curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+    for (size_t i = 0; i < t->n; i++) {
         t->calls[i].http_status = status;
+        t->calls[i].took_us = took_us;
+    }
     if (code == CURLE_OK)
         exchange_decode(t->calls, t->n, t->first_id, t->reply.data ? t->reply.data : "",
                         t->reply.len);

@@ -90,7 +90,7 @@ prepare_configuration() {
         database_patience 10000
         broker_section backend
         broker_patience
-        printf '[worker]\narchive_dir = %s\n' "$STATE/archive"
+        printf '[worker]\narchive_dir = %s\nmetrics = 127.0.0.1:%s\n' "$STATE/archive" "$PORT_METRICS"
         for network in "${NETWORKS[@]}"; do
             backend_network "$network"
         done

@@ -7,7 +7,7 @@
 #   DIR/bin/       the programs that this state runs       DIR/archive/        accepted solutions (backend)
 
 PORT_REGISTRY=/run/lock/penstock-ports
-PORT_NAMES=(HTTPS HTTP MARIADB AMQP ERLANG EPMD WALLET_RPC WALLET_P2P MINER_RPC MINER_P2P)
+PORT_NAMES=(HTTPS HTTP MARIADB AMQP ERLANG EPMD WALLET_RPC WALLET_P2P MINER_RPC MINER_P2P METRICS)
 NETWORKS=(litecoin litecoin-b)
 
 make_folders() {
@@ -53,6 +53,7 @@ check_reachable() {
 choose_ports() {
     [[ -s $STATE/conf/ports ]] || with_lock "$PORT_REGISTRY" 60 choose_port_block
     . "$STATE/conf/ports"
+    : "${PORT_METRICS:=$((PORT_HTTPS + 10))}" # of a state from before there were metrics
 }
 
 choose_port_block() {

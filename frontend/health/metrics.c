@@ -1,6 +1,6 @@
 #include "common/base/clock.h"
+#include "common/base/prom.h"
 #include "frontend/health/health.h"
-#include "frontend/health/prom.h"
 #include "frontend/health/vital.h"
 #include "frontend/limit/bans.h"
 #include "frontend/read/column.h"

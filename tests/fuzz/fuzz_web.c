@@ -3,7 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/mem.h"
-#include "frontend/health/prom.h"
+#include "common/base/prom.h"
 #include "frontend/web/answer.h"
 #include "frontend/web/html.h"
 #include "frontend/web/query.h"

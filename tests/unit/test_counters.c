@@ -1,7 +1,7 @@
 /* The counters that processes share, and the text that Prometheus reads. */
 #include "common/base/buf.h"
+#include "common/base/prom.h"
 #include "frontend/health/counters.h"
-#include "frontend/health/prom.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

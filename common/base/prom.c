@@ -1,5 +1,6 @@
-#include "frontend/health/prom.h"
+#include "common/base/prom.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,4 +58,30 @@ void prom_value(struct prom *p, const char *suffix, const char *const *labels, d
     }
     snprintf(number, sizeof number, "%s %.17g\n", labels[0] ? "}" : "", value);
     add_text(p, number);
+}
+
+void prom_histogram(struct prom *p, const char *const *labels, const struct value_histogram *h,
+                    const struct histogram_scale *scale)
+{
+    const char *all[2 * PROM_MAX_LABELS + 3] = {NULL};
+    char bound[32];
+    uint64_t count = 0;
+    size_t n = 0;
+
+    for (; labels[n]; n++) {
+        assert(n < 2 * (size_t)PROM_MAX_LABELS);
+        all[n] = labels[n];
+    }
+    all[n] = "le";
+    all[n + 1] = bound;
+    for (size_t i = 0; i <= HISTOGRAM_CLASSES; i++) {
+        count += atomic_load(&h->in[i]);
+        if (i < HISTOGRAM_CLASSES)
+            snprintf(bound, sizeof bound, "%g", (double)scale->bound[i] / scale->unit);
+        else
+            snprintf(bound, sizeof bound, "+Inf");
+        prom_value(p, "_bucket", all, (double)count);
+    }
+    prom_value(p, "_sum", labels, (double)atomic_load(&h->sum) / scale->unit);
+    prom_value(p, "_count", labels, (double)count);
 }

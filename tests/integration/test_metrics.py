@@ -1,0 +1,171 @@
+"""What workers say of themselves, of scheduled tasks and of the books at their loopback ports, and who
+cannot keep them from it."""
+
+import json
+import re
+import socket
+import subprocess
+import time
+import uuid
+
+import pika
+import pytest
+import requests
+
+import blocks
+from action_client import poll
+from test_first_light import mine
+from test_health import check_metrics
+
+SERIES = r'^{}{} (\S+)$'
+
+
+def read(address, path="/metrics", **options):
+    return requests.get(f"http://{address}{path}", timeout=60, **options)
+
+
+def value(text, name, labels=""):
+    """The number of one series, or None; LABELS as in the text."""
+    found = re.search(SERIES.format(re.escape(name), re.escape(labels)), text, re.M)
+    return float(found.group(1)) if found else None
+
+
+def total(texts, name, *labels):
+    """Over all series whose labels have these, in all TEXTS."""
+    found = 0.0
+    for text in texts:
+        for has, number in re.findall(rf"^{name}(\{{[^}}]*\}})? (\S+)$", text, re.M):
+            found += float(number) if all(label in has for label in labels) else 0
+    return found
+
+
+@pytest.fixture
+def addresses(env):
+    """Of both workers: the one that came first has the first port."""
+    host, port = env["PENSTOCK_METRICS"].split(":")
+    found = [f"{host}:{int(port) + i}" for i in range(2)]
+    assert poll(lambda: all(answers(address) for address in found), 60)
+    return found
+
+
+def answers(address):
+    try:
+        return read(address).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def texts_of(addresses):
+    return [read(address).text for address in addresses]
+
+
+def test_prometheus_likes_them(addresses):
+    for address in addresses:
+        reply = read(address)
+        assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert reply.headers["Cache-Control"] == "no-store"
+        check_metrics(reply.text)
+
+
+def send_unknown_work(env, rpc, amqp):
+    template = rpc("miner")("getblocktemplate", {"rules": ["mweb", "segwit"]})
+    script = rpc("pool")("validateaddress", env["PENSTOCK_POOL_ADDRESS_LITECOIN"])["scriptPubKey"]
+    fields = blocks.Block(template, bytes.fromhex(script)).fields(str(uuid.uuid4()), str(uuid.uuid4()))
+    body = blocks.message(fields, "litecoin")
+    channel = amqp("frontend").channel()
+    channel.confirm_delivery()
+    channel.basic_publish("penstock", "solution.litecoin", body, pika.BasicProperties(
+        delivery_mode=2, message_id=json.loads(body)["id"], type="solution"), mandatory=True)
+
+
+def test_work_is_counted(env, addresses, address, rpc, amqp):
+    def accepted():
+        return total(texts_of(addresses), "penstock_worker_accepted_total", 'network="litecoin"')
+
+    def rejected(reason):
+        return total(texts_of(addresses), "penstock_worker_rejected_total", 'network="litecoin"',
+                     f'reason="{reason}"')
+
+    before, unknown = accepted(), rejected("UnknownWork")
+    batches = total(texts_of(addresses), "penstock_worker_batch_size_count")
+    done = mine(env, "litecoin", address, "--count", "2", "--blocks", "none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert poll(lambda: accepted() >= before + 2, 60)
+    send_unknown_work(env, rpc, amqp)
+    assert poll(lambda: rejected("UnknownWork") == unknown + 1, 60)
+    now = texts_of(addresses)
+    assert total(now, "penstock_worker_batch_size_count") >= batches + 2
+    assert total(now, "penstock_worker_batch_size_sum") >= total(now, "penstock_worker_batch_size_count")
+    assert total(now, "penstock_wallet_seconds_count", 'network="litecoin"') > 0
+    assert total(now, "penstock_worker_silent_seconds") < 600
+
+
+def test_tasks_and_books_are_told(env, addresses):
+    done = subprocess.run([f"{env['PENSTOCK_BIN']}/penstock-task", "roll-stats", "--config",
+                           env["PENSTOCK_BACKEND_CONF"]], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    started = time.time() - 300
+    labels = '{network="litecoin",task="roll-stats"}'
+
+    def text():
+        return read(addresses[0]).text
+
+    assert poll(lambda: (value(text(), "penstock_task_last_success_timestamp_seconds", labels) or 0) > started, 60)
+    now = text()
+    assert value(now, "penstock_metrics_database_up") == 1
+    assert 0 <= value(now, "penstock_task_last_duration_seconds", labels) < 300
+    assert value(now, "penstock_task_runs_last_hour",
+                 '{network="litecoin",task="roll-stats",outcome="done"}') >= 1
+    for network in env["PENSTOCK_NETWORKS"].split():
+        assert value(now, "penstock_ledger_imbalance", f'{{network="{network}"}}') == 0
+        assert value(now, "penstock_payouts_in_flight_amount", f'{{network="{network}"}}') >= 0
+        assert 0 <= value(now, "penstock_unsettled_age_seconds", f'{{network="{network}"}}') < 600
+
+
+def test_there_is_nothing_else(addresses):
+    address = addresses[0]
+    assert read(address, "/").status_code == 404
+    assert read(address, "/metrics/..").status_code == 404
+    assert requests.post(f"http://{address}/metrics", data=b"x" * 100_000, timeout=60).status_code == 405
+    head = requests.head(f"http://{address}/metrics", timeout=60)
+    assert head.status_code == 200 and head.text == ""
+
+
+def test_only_loopback_is_listened_on(env, addresses):
+    listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=True).stdout
+    for address in addresses:
+        port = address.rsplit(":", 1)[1]
+        found = {line.split()[3] for line in listening.splitlines() if line.split()[3].endswith(":" + port)}
+        assert found == {address}
+
+
+def raw(address):
+    host, port = address.split(":")
+    connection = socket.create_connection((host, int(port)), timeout=60)
+    return connection
+
+
+def test_hostile_clients_harm_nothing(addresses, env, address):
+    """Many that say nothing, one that talks without end, some that talk nonsense; and mining goes on."""
+    silent = [raw(addresses[0]) for _ in range(100)]
+    try:
+        done = mine(env, "litecoin", address, "--count", "1", "--blocks", "none")
+        assert done.returncode == 0, done.stdout + done.stderr
+        with raw(addresses[0]) as endless:
+            try:
+                endless.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nX: " + b"y" * (1 << 20))
+                endless.recv(1000)
+            except OSError:
+                pass  # it was cut off
+        for nonsense in (b"\0" * 1000, b"GET\r\n\r\n", b"GET /metrics HTTP/9.9\r\n\r\n",
+                         b"POST /metrics HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                         b"GET /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"):
+            with raw(addresses[0]) as connection:
+                connection.sendall(nonsense)
+        # those that say nothing are hung up on; then it answers again, and the other one always did
+        assert answers(addresses[1])
+        assert poll(lambda: answers(addresses[0]), 120)
+    finally:
+        for connection in silent:
+            connection.close()
