@@ -8,6 +8,7 @@
 #include "frontend/publish/packet.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,9 @@
 #include <unistd.h>
 
 enum { BACKLOG = 256, ROUND = 128, LOOK_MS = 1000, COMPLAIN_MS = 60000 };
+
+/* Longer than a broker takes to confirm whose disk is not busy. */
+#define GATHER_MS 5
 
 _Static_assert(SOLUTION_SMALL_MAX == PACKET_MAX_BODY, "all that go by the route for small ones");
 _Static_assert(PUBLISHER_MAX_CLIENTS <= POSTS_MAX, "each has one message under way");
@@ -280,9 +284,24 @@ static void watch_broker(struct publisher *p)
     watch(p, posts_fd(p->posts), EVENT_BROKER);
 }
 
+/* What comes while a group is under way waits in its sockets, and is the next group: the larger
+ * they are, the less a message costs the broker, and its disk. Any word of the broker ends the
+ * wait, also one about a part of the group. */
+static void gather(struct publisher *p)
+{
+    struct pollfd broker = {.fd = posts_fd(p->posts), .events = POLLIN};
+
+    if (broker.fd < 0 || posts_under_way(p->posts) == 0 || poll(&broker, 1, GATHER_MS) <= 0)
+        return;
+    posts_work(p->posts);
+    settle_all(p);
+}
+
 void publisher_work(struct publisher *p, int timeout_ms)
 {
     struct epoll_event event[ROUND];
+
+    gather(p);
     int n = epoll_wait(p->epoll, event, ROUND, timeout_ms);
 
     for (int i = 0; i < n; i++)
