@@ -57,7 +57,7 @@ static enum db_result post_payment(struct db *db, const struct payout_draft *d, 
     for (size_t i = 0; i < d->items; i++)
         posting_add(post, ACCOUNT_MINER, &d->item[i].miner, -d->item[i].amount);
     posting_add(post, ACCOUNT_IN_FLIGHT, NULL, d->amount);
-    add_fee(post, d->pool_pays, d->raw != NULL ? d->fee : 0);
+    add_fee(post, d->pool_pays, d->txid != NULL ? d->fee : 0);
     return post_and_free(db, post);
 }
 
@@ -65,7 +65,7 @@ static enum db_result post_sweep(struct db *db, const struct payout_draft *d, co
 {
     struct posting *post = posting_new(d->network, "sweep", id, "To the operator's cold wallet");
 
-    int64_t fee = d->raw != NULL ? d->fee : 0;
+    int64_t fee = d->txid != NULL ? d->fee : 0;
 
     posting_add(post, ACCOUNT_IN_FLIGHT, NULL, d->amount);
     posting_add(post, ACCOUNT_COLD, NULL, -(d->amount - fee));
@@ -139,24 +139,28 @@ struct storing {
 static enum db_result insert_payout(struct db *db, struct storing *s)
 {
     const struct payout_draft *d = s->d;
-    bool intent = d->raw == NULL;
+    bool known = d->txid != NULL;
+    enum payout_status status = d->raw != NULL ? PAYOUT_STORED
+                                : known        ? PAYOUT_SENT
+                                               : PAYOUT_INTENT;
     const struct db_value values[] = {
         DB_TEXT(s->id),
         DB_TEXT(d->network),
         DB_TEXT(d->is_sweep ? "sweep" : "payment"),
-        DB_TEXT(intent ? "intent" : "stored"),
+        DB_TEXT(payout_status_name(status)),
         DB_TEXT(d->wallet),
-        intent ? DB_NULL : DB_BYTES(d->txid->be, sizeof(d->txid->be)),
-        intent ? DB_NULL : DB_BYTES(d->raw, d->raw_len),
+        known ? DB_BYTES(d->txid->be, sizeof(d->txid->be)) : DB_NULL,
+        d->raw != NULL ? DB_BYTES(d->raw, d->raw_len) : DB_NULL,
         DB_INT(d->amount),
-        intent ? DB_NULL : DB_INT(d->fee),
+        known ? DB_INT(d->fee) : DB_NULL,
         DB_TEXT(d->pool_pays ? "pool" : "receiver"),
     };
 
     return IN_BODY("payout.insert",
                    db_exec(db,
                            "INSERT INTO payout (id, network, kind, status, wallet, txid, raw,"
-                           " amount, fee, fee_payer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                           " amount, fee, fee_payer, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                           " IF(status = 'sent', UTC_TIMESTAMP(6), NULL))",
                            values, 10, NULL));
 }
 

@@ -94,10 +94,10 @@ struct payout_draft {
     struct payout_item *item; /* of a sweep: one of no miner and no amount, with the address */
     size_t items;
     int64_t amount;
-    const uint8_t *raw; /* NULL: an intent, of one item */
+    const uint8_t *raw; /* NULL: of a wallet that only sends, one item */
     size_t raw_len;
-    const struct u256 *txid;
-    int64_t fee;
+    const struct u256 *txid; /* NULL: an intent. Without RAW: it has been sent already */
+    int64_t fee;             /* of what has a txid */
     const struct tx_outpoint *input;
     size_t inputs;
 };

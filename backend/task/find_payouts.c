@@ -122,15 +122,14 @@ static const char *identify(const struct found *f, const struct sent_tx *sent,
     struct tx tx;
 
     d->fee = sent->fee;
+    d->txid = &sent->txid;
     if (sent->fee < 0)
         return "the wallet does not tell its fee";
-    if (f->run->net->family == FAMILY_BIBLEPAY) {
-        if (d->items != 1 || !uuid_parse(sent->comment, strlen(sent->comment), &d->id))
-            return "its comment is no payout's";
-        return NULL; /* an intent, which `pay` finds by the comment */
-    }
+    if (f->run->net->family == FAMILY_BIBLEPAY) /* never an intent: `pay` would send it */
+        return d->items == 1 && uuid_parse(sent->comment, strlen(sent->comment), &d->id)
+                   ? NULL
+                   : "its comment is no payout's";
     uuid_v7(&d->id);
-    d->txid = &sent->txid;
     return read_bytes(sent, d, &tx) ? NULL : "the wallet does not tell its bytes";
 }
 

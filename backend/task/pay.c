@@ -29,16 +29,18 @@ enum task_result pay_waits(struct pay_job *j, const struct payer *p)
 enum task_result pay_breach(struct pay_job *j, const char *format, ...)
 {
     char why[FREEZE_REASON_MAX + 1];
+    enum task_result stored = TASK_DONE;
     va_list args;
 
     va_start(args, format);
     vsnprintf(why, sizeof(why), format, args);
     va_end(args);
     if (!j->run->options->dry_run)
-        task_db(j->run, freeze_set(j->run->db, j->run->network, "", why), "freezing payouts");
+        stored =
+            task_db(j->run, freeze_set(j->run->db, j->run->network, "", why), "freezing payouts");
     j->freeze.frozen = true;
     snprintf(j->freeze.reason, sizeof(j->freeze.reason), "%s", why);
-    return task_fail(j->run, "payouts are frozen: %s", why);
+    return stored != TASK_DONE ? stored : task_fail(j->run, "payouts are frozen: %s", why);
 }
 
 static bool take_height(void *ctx, const struct db_value *row, size_t n)

@@ -37,7 +37,8 @@ enum task_result pay_lock_coins(struct pay_job *j);
 
 /* Says why the payer failed: TASK_WAITING. */
 enum task_result pay_waits(struct pay_job *j, const struct payer *p);
-/* An invariant is broken: freezes the network's payouts. TASK_FAILED. */
+/* An invariant is broken: freezes the network's payouts. TASK_FAILED once that is stored; if it is
+ * not, nothing may be done that only a human should see the end of. */
 enum task_result pay_breach(struct pay_job *j, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

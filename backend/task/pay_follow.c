@@ -3,6 +3,7 @@
 
 #include "common/base/fault.h"
 #include "common/base/log.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,8 +105,29 @@ static enum task_result follow_conflict(struct follow *f, int64_t confirmations)
     if (f->p->status == PAYOUT_CONFLICTED)
         return follow_old_conflict(f, confirmations);
     r = pay_breach(f->j, "payout %s: another transaction has spent its coins", f->p->id_text);
-    done(f, payout_mark_conflicted(f->j->run->db, f->p, confirmations), "a conflict");
+    if (r ==
+        TASK_FAILED) /* frozen for sure: an old conflict that nobody was told of is cancelled */
+        done(f, payout_mark_conflicted(f->j->run->db, f->p, confirmations), "a conflict");
     return r;
+}
+
+/* Has another transaction spent one of its coins? Only for one that the wallet does not know. */
+static enum task_result look_for_spent(struct follow *f, bool *ret)
+{
+    struct tx_outpoint *input = NULL;
+    size_t n = 0, pos = 0;
+    enum pay_result r = PAY_DONE;
+    struct tx tx;
+
+    *ret = false;
+    if (tx_parse(f->p->raw, f->p->raw_len, &tx) == PARSE_OK) {
+        input = mem_zalloc((tx.inputs + 1) * sizeof(*input));
+        while (n < tx.inputs && tx_next_input(&tx, &pos, &input[n]))
+            n++;
+        r = payer_spent(f->payer, input, n, ret);
+    }
+    free(input);
+    return r == PAY_DONE ? TASK_DONE : pay_waits(f->j, f->payer);
 }
 
 /* An input is missing. Spent by another transaction, or only not there yet, because what made it
@@ -113,24 +135,13 @@ static enum task_result follow_conflict(struct follow *f, int64_t confirmations)
 static enum task_result judge_missing(struct follow *f)
 {
     char words[PAYOUT_ANSWER_MAX + 1];
-    struct tx_outpoint *input = NULL;
-    bool spent = false;
-    size_t n = 0, pos = 0;
-    enum pay_result r = PAY_DONE;
-    struct tx tx;
+    bool spent;
+    enum task_result r;
 
     snprintf(words, sizeof(words), "%s", payer_error(f->payer));
-    if (tx_parse(f->p->raw, f->p->raw_len, &tx) == PARSE_OK) {
-        input = malloc(tx.inputs * sizeof(*input));
-        if (input == NULL)
-            abort();
-        while (n < tx.inputs && tx_next_input(&tx, &pos, &input[n]))
-            n++;
-        r = payer_spent(f->payer, input, n, &spent);
-    }
-    free(input);
-    if (r != PAY_DONE)
-        return pay_waits(f->j, f->payer);
+    r = look_for_spent(f, &spent);
+    if (r != TASK_DONE)
+        return r;
     if (spent)
         return follow_conflict(f, 0);
     log_warning("pay.not_taken", LOG_STR("payout", f->p->id_text), LOG_STR("answer", words));
@@ -138,15 +149,27 @@ static enum task_result judge_missing(struct follow *f)
     return task_wait(f->j->run, "payout %s is not taken yet: %s", f->p->id_text, words);
 }
 
-/* The same bytes, as often as need be. While payouts are frozen, nothing leaves for the first
- * time. SEEN_NOW: what the wallet said of it just before. */
+/* While payouts are frozen, nothing leaves for the first time. A run that froze them for a conflict
+ * may have died before it said which payout it is. */
+static enum task_result follow_held_back(struct follow *f)
+{
+    bool spent;
+    enum task_result r;
+
+    if (f->p->status == PAYOUT_CONFLICTED)
+        return TASK_DONE;
+    r = look_for_spent(f, &spent);
+    return r == TASK_DONE && spent ? follow_conflict(f, 0) : r;
+}
+
+/* The same bytes, as often as need be. SEEN_NOW: what the wallet said of it just before. */
 static enum task_result send_bytes(struct follow *f, enum pay_seen seen_now)
 {
     bool may_be_first = f->p->status != PAYOUT_SENT && seen_now == PAY_UNKNOWN;
     enum pay_result r;
 
     if (f->j->freeze.frozen && may_be_first)
-        return TASK_DONE;
+        return follow_held_back(f);
     if (!task_holds_lock(f->j->run))
         return TASK_WAITING;
     r = payer_broadcast(f->payer, f->p->raw, f->p->raw_len, &f->p->txid);
@@ -276,12 +299,11 @@ static enum task_result take_missing(struct follow *f)
                 "cancelling a payout");
 }
 
+/* Searched for even if no attempt is on record: the record may be that of a restored backup. */
 static enum task_result follow_intent(struct follow *f)
 {
     struct pay_found found;
 
-    if (f->p->attempts == 0)
-        return take_missing(f);
     if (payer_search(f->payer, f->p->id_text, f->p->created_s, &found) != PAY_DONE)
         return pay_waits(f->j, f->payer);
     if (found.n == 0)

@@ -26,6 +26,8 @@ TOUCHING = ("db_exec db_exec_many db_query db_transact broker_ping broker_receiv
             " keys_query insert_all pay_ask").split()
 CALL = re.compile(r"\b(?:%s)\(" % "|".join(TOUCHING))
 POINT = re.compile(r'\b(?:FAULT_POINT|FAULT_CALL|FAULT_CALL_ONCE|PAY_ASK|IN_BODY|READ)\(\s*"([a-z_.]+)"')
+KINDS = {"FAULT_POINT": ("die",), "FAULT_CALL_ONCE": ("die", "timeout", "error")}  # the others: all four
+ALL_KINDS = ("die", "timeout", "twice", "error")
 FUNCTION = re.compile(r"^\w[^;{}]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.M | re.S)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
@@ -66,6 +68,29 @@ def in_task_sources():
     return [point for path, _, body in functions(FOLDERS + TASK_FOLDERS)
             if TASK_FILES.fullmatch(path.name) or str(path.parent) in TASK_FOLDERS
             for point in POINT.findall(body)]
+
+
+def kinds():
+    """What can happen at each point of the sources."""
+    found = {}
+    for _, _, body in functions(FOLDERS + TASK_FOLDERS):
+        for match in POINT.finditer(body):
+            macro = match[0].split("(")[0]
+            found[match[1]] = KINDS.get(macro, ALL_KINDS)
+    return found
+
+
+def cases(names):
+    """(point, kind) of all that can happen at these points, always in the same order."""
+    known = kinds()
+    return [(name, kind) for name in sorted(set(names)) for kind in known[name]]
+
+
+def sample(all_cases, number):
+    """NUMBER of them: the same ones each time, from all over, of different kinds."""
+    step = len(all_cases) // number
+    assert step >= len(ALL_KINDS)
+    return [all_cases[i * step + i % len(ALL_KINDS)] for i in range(number)]
 
 
 def calls_in_program(program):

@@ -2,7 +2,6 @@
 too late, it happens twice, it does not happen (common/base/fault.h). The runs after that must pay
 every debt exactly once, by the chain and by the books."""
 
-import random
 import re
 
 import pytest
@@ -14,11 +13,9 @@ from biblepay import Wallet
 from paying import COIN, Nodes, Payments, fault_program, wait  # noqa: F401
 from test_pay_biblepay import Biblepay, address, received, sent
 
-KINDS = ("die", "timeout", "error", "twice")
-ONCE = {"pay_biblepay.send"}  # which common/rpc never sends twice
 SAMPLE = 8
-# What pay passes only for a wallet that builds, only for one that sends, or in neither case here: old
-# wallets, conflicts, cancelled payouts.
+# What pay passes only for a wallet that builds, only for one that sends, or in neither case here (that is
+# in test_money_faults.py): old wallets, conflicts, cancelled payouts.
 SENDING = re.compile(r"pay_biblepay\..*|payout\.(mark_found|begin_attempt|note_search|set_fee|fee|fee_is|received"
                      r"|address|note_answer)|pay\.attempt")
 BUILDING = re.compile(r"pay_bitcoin\..*|payout\.(mark_sent|coins|sweeping|books)")
@@ -34,8 +31,7 @@ def ours(leave_out):
 
 
 def cases(leave_out):
-    return [(point, kind) for point in ours(leave_out) for kind in KINDS
-            if kind != "twice" or point not in ONCE]
+    return points.cases(ours(leave_out))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +73,31 @@ def test_the_program_lists_its_points(fault_program):  # noqa: F811
     listed = points.in_program(fault_program)
     assert set(points.in_task_sources()) <= set(listed) and len(ours(RARE)) > 40
     assert set(ours(RARE)) <= set(points.calls_in_program(fault_program))
+
+
+def test_paying_passes_its_points(pay, nodes, fault_program, tmp_path):  # noqa: F811
+    pay, _ = pay()
+    trace = tmp_path / "trace"
+    for _ in range(3):  # paid, seen in a block, confirmed
+        pay.run(program=fault_program, fault=f"trace:{trace}")
+        nodes.mine(1)
+    assert set(ours(SENDING)) - set(trace.read_text().split()) == set()
+
+
+def test_sending_passes_its_points(biblepay, fault_program, tmp_path):  # noqa: F811
+    pay, _, wallet = biblepay()
+    trace = tmp_path / "trace"
+    wallet.control(mode="before", method="sendtoaddress", times=1)
+
+    def sent():
+        pay.run(program=fault_program, fault=f"trace:{trace}", expect=None)
+        return set(pay.statuses()) == {"sent"}
+
+    wait(sent)
+    for _ in range(3):
+        pay.run(program=fault_program, fault=f"trace:{trace}")
+        wallet.control(new_blocks=1)
+    assert set(ours(BUILDING)) - set(trace.read_text().split()) == set()
 
 
 # --- what they do ---
@@ -159,17 +180,15 @@ def must_strike(point, kind, passing=1):
     return kind == "die" and passing == 1 and point != "payout.note_search"
 
 
-def test_a_sample_of_faults(pay, nodes, fault_program, seed):  # noqa: F811
-    rng = random.Random(seed)
-    for point, kind in rng.sample(cases(SENDING), SAMPLE):
+def test_a_sample_of_faults(pay, nodes, fault_program):  # noqa: F811
+    for point, kind in points.sample(cases(SENDING), SAMPLE):
         print(f"{point}:{kind}", flush=True)
         struck = survive(pay, nodes, fault_program, point, kind)
         assert struck or not must_strike(point, kind), f"{point} is not reached"
 
 
-def test_a_sample_of_faults_while_sending(biblepay, fault_program, seed):  # noqa: F811
-    rng = random.Random(seed)
-    for point, kind in rng.sample(cases(BUILDING), SAMPLE):
+def test_a_sample_of_faults_while_sending(biblepay, fault_program):  # noqa: F811
+    for point, kind in points.sample(cases(BUILDING), SAMPLE):
         print(f"{point}:{kind}", flush=True)
         struck = survive_sending(biblepay, fault_program, point, kind)
         assert struck or not must_strike(point, kind), f"{point} is not reached"
