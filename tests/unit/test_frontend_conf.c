@@ -107,6 +107,39 @@ static void test_links(void **state)
     conf_free(&frontend_schema, conf);
 }
 
+/* Nothing but a web address and a way to reach somebody; networks' names that are taken. */
+static void test_site(void **state)
+{
+    static const char *const bad_urls[] = {"pool.example",       "javascript:alert(1)",
+                                           "https://x.example/", "https://x.example/?a",
+                                           "https://x\"><b>",    "//x.example"};
+    static const char *const bad_contacts[] = {
+        "javascript:alert(1)", "me",   "@x", "a@b@c", "a@", "a b@x.example",
+        "a@x.example?cc=b",    "<b>@x"};
+    char err[512], text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad_urls / sizeof *bad_urls; i++) {
+        snprintf(text, sizeof text, ONE "[site]\nurl = %s\n", bad_urls[i]);
+        refused(text, "[site] url", "https://pool.example");
+    }
+    for (size_t i = 0; i < sizeof bad_contacts / sizeof *bad_contacts; i++) {
+        snprintf(text, sizeof text, ONE "[site]\ncontact = %s\n", bad_contacts[i]);
+        refused(text, "[site] contact", "help@pool.example");
+    }
+    refused(SERVERS "[network static]\n" ADDRESS, "[network static]", "choose another");
+    refused(SERVERS "[network api]\n" ADDRESS, "[network api]", "choose another");
+    refused(ONE "miners = action telepathy\n", "telepathy", "biblepay");
+
+    struct frontend_conf *conf =
+        load(ONE "miners = biblepay\n[site]\npool_name = <b>\nurl = https://x.example:8443\n"
+                 "contact = pool+help@x.example\n",
+             err);
+    assert_string_equal(err, "");
+    assert_string_equal(conf->site.pool_name, "<b>");
+    conf_free(&frontend_schema, conf);
+}
+
 static void test_who_may_read_metrics(void **state)
 {
     char err[512];
@@ -122,11 +155,9 @@ static void test_who_may_read_metrics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_links),
-        cmocka_unit_test(test_who_may_read_metrics),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_bounds),   cmocka_unit_test(test_links),
+        cmocka_unit_test(test_site),     cmocka_unit_test(test_who_may_read_metrics),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,6 +251,45 @@ static struct reply answer(struct service *s, const char *text, char *if_none_ma
     return reply;
 }
 
+static void test_query_text(void **state)
+{
+    static const struct {
+        const char *query, *text; /* NULL: refused */
+    } cases[] = {
+        {"", ""},
+        {"a=abc", "abc"},
+        {"A=abc", "abc"},
+        {"x=1&a=b+c&y", "b c"},
+        {"a=%41%4a%4A", "AJJ"},
+        {"a=%C3%A4%3Cb%3E", "\xc3\xa4<b>"},
+        {"a=1234567", "1234567"},
+        {"a=12345678", NULL},
+        {"a=%00", NULL},
+        {"a=%", NULL},
+        {"a=%4", NULL},
+        {"a=%4&b=1", NULL},
+        {"a=%zz", NULL},
+        {"a=%-1", NULL},
+        {"a=1&a=1", NULL},
+        {"ab=1", ""},
+        {"a", ""},
+        {"a=", ""},
+    };
+    char text[8];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *variable = mem_sprintf("QUERY_STRING=%s", cases[i].query);
+        const struct request rq = {.env = (char *[]){variable, NULL}};
+        bool good = query_text(&rq, "a", text, sizeof text);
+
+        assert_int_equal(good, cases[i].text != NULL);
+        if (good)
+            assert_string_equal(text, cases[i].text);
+        free(variable);
+    }
+}
+
 static void head_is(const struct reply *reply, const char *expected)
 {
     char head[REPLY_HEAD_SIZE];
@@ -326,6 +365,28 @@ static void test_errors(void **state)
     buf_free(&reply.body);
 }
 
+static void test_page_heads(void **state)
+{
+    struct reply reply = REPLY_INIT;
+    char head[REPLY_HEAD_SIZE];
+
+    (void)state;
+    reply_head(&reply, head);
+    assert_null(strstr(head, "Content-Security-Policy")); /* what miners get is short */
+    reply.page = true;
+    memset(reply.location, 'x', sizeof reply.location - 1);
+    memset(reply.file_name, 'x', sizeof reply.file_name - 1);
+    reply.status = 405;
+    reply.allow = "GET, HEAD";
+    reply.public = true;
+    memset(reply.etag, 'x', sizeof reply.etag - 1);
+    reply_head(&reply, head); /* the longest there is */
+    assert_non_null(strstr(head, "\r\nContent-Security-Policy: default-src 'none'; "));
+    assert_null(strstr(head, "unsafe"));
+    assert_non_null(strstr(head, "\r\nX-Content-Type-Options: nosniff\r\n"));
+    assert_string_equal(head + strlen(head) - 4, "\r\n\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_json_escapes), cmocka_unit_test(test_json_reals),
         cmocka_unit_test(test_json_bound),   cmocka_unit_test(test_html),
         cmocka_unit_test(test_query),        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_query_text),   cmocka_unit_test(test_page_heads),
         cmocka_unit_test(test_etags),        cmocka_unit_test(test_heads),
         cmocka_unit_test(test_errors),
     };
