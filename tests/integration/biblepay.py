@@ -54,7 +54,7 @@ class Wallet:
 
     def control(self, **order):
         reply = requests.post(self.url + "control", json=order, auth=(self.user, "geheim"),
-                              timeout=10)
+                              timeout=60)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
@@ -66,11 +66,11 @@ class Wallet:
 
     def rpc(self, method, *params):
         return requests.post(self.url, json={"id": 7, "method": method, "params": params},
-                             auth=(self.user, "geheim"), timeout=10).json()
+                             auth=(self.user, "geheim"), timeout=60).json()
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Block:

@@ -16,6 +16,7 @@ import time
 import pymysql
 
 from conftest import ROOT
+from ports import free_port
 
 BUILD = pathlib.Path(os.environ.get("PENSTOCK_BUILD", ROOT / "build"))
 NAME = "localhost"  # in the servers' certificates; 127.0.0.1 is not
@@ -38,18 +39,12 @@ def install(target, build=BUILD, source=ROOT, **variables):
         *(f"{name}={value}" for name, value in variables.items()), check=True)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def listens(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def await_true(what, true, seconds=60):
+def await_true(what, true, seconds=180):
     end = time.monotonic() + seconds
     while not (value := true()):
         assert time.monotonic() < end, f"after {seconds} s still not: {what}"
@@ -224,12 +219,12 @@ class Apache:
         check = subprocess.run(**self.command("-t"), capture_output=True, text=True, check=False)
         assert check.returncode == 0, check.stderr
         self.process = subprocess.Popen(**self.command("-DFOREGROUND"))
-        await_true("Apache listens", lambda: listens(self.http), 20)
+        await_true("Apache listens", lambda: listens(self.http))
 
     def stop(self):
         if self.process:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(120)
 
     def warm_up(self):
         """The command line of the installed drop-in, at our port."""
@@ -244,7 +239,7 @@ class Apache:
         time.sleep(2)
         done = self.warm_up()
         assert done.returncode == 0, done.stdout
-        await_true("all programs are new", lambda: not before & self.programs(), 20)
+        await_true("all programs are new", lambda: not before & self.programs())
 
     def programs(self):
         """The pids of its FastCGI programs."""
@@ -289,7 +284,7 @@ class InstalledPool:
     def end(process):
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(60)
+            process.wait(180)
         process.kill()
         process.wait()
 
@@ -399,14 +394,14 @@ class Worker:
     def log(self):
         return self.path.read_text(encoding="utf-8")
 
-    def await_log(self, text, seconds=20):
+    def await_log(self, text, seconds=180):
         await_true(f"{text} in\n{self.log()}", lambda: text in self.log(), seconds)
         return self
 
     def stop(self):
         """Its exit status."""
         self.process.terminate()
-        return self.process.wait(60)
+        return self.process.wait(180)
 
     def __enter__(self):
         return self

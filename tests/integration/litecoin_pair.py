@@ -1,22 +1,14 @@
 """Two connected regtest nodes of a test's own, in a folder of its own."""
 
 import pathlib
-import socket
 import subprocess
 import time
 
 from conftest import RpcError, json_rpc
+from ports import free_ports
 
 LITECOIND = "/usr/lib/litecoin/litecoind"
 PASSWORD = "for this test only"
-
-
-def free_ports(number):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Node:
@@ -41,7 +33,7 @@ class Node:
         return json_rpc(self.url, self.user, PASSWORD, method, params)
 
     def wait_ready(self):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while True:
             try:
                 return self.rpc("getblockcount")
@@ -53,7 +45,7 @@ class Node:
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=60)
+            self.process.wait(timeout=300)
 
 
 class Pair:
@@ -85,7 +77,7 @@ class Pair:
         self.wait_synced()
 
     def wait_synced(self):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while (not self.first.rpc("getpeerinfo")
                or self.second.rpc("getbestblockhash") != self.first.rpc("getbestblockhash")):
             assert time.monotonic() < end, "the nodes do not find together"

@@ -132,9 +132,10 @@ class Money:
                             "password_file": password}
         network = BIBLEPAY | {"family": family, "pool_address": OURS, "maturity_blocks": 2,
                               "maturity_s": 0, "first_height": 1, "assign_wait_s": 1} | settings
-        text = (servers(self.env, query_timeout_ms=10000) + section("worker", archive_dir=self.folder)
+        text = (servers(self.env, query_timeout_ms=60000) + section("worker", archive_dir=self.folder)
                 + section(f"network {self.network}", network)
-                + section("wallet scripted", {"networks": self.network, "timeout_ms": 5000} | wallet))
+                + section("wallet scripted", {"networks": self.network, "connect_timeout_ms": 60000,
+                                              "timeout_ms": 60000} | wallet))
         self.path.write_text(text, encoding="ascii")
 
     # --- programs ---
@@ -142,13 +143,13 @@ class Money:
     def run(self, program, *args, env=None):
         command = [f"{self.env['PENSTOCK_BIN']}/{program}", "--config", self.path, *args]
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=120, check=False, env={**os.environ, **(env or {})})
+                              timeout=600, check=False, env={**os.environ, **(env or {})})
 
     def task(self, name, *args, status=0, program="penstock-task"):
         command = [f"{self.env['PENSTOCK_BIN']}/{program}", name, "--config", self.path, "--network",
                    self.network, *args]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=120, check=False)
+                              timeout=600, check=False)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 

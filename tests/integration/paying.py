@@ -6,6 +6,7 @@
     pay.check({miner: 5 * COIN})          # paid once, by the chain and by the books
 """
 
+import contextlib
 import decimal
 import functools
 import json
@@ -18,7 +19,8 @@ import pytest
 
 from backend_conf import LITECOIN, section, servers, wallet_section
 from conftest import RpcError, json_rpc
-from litecoin_pair import PASSWORD, Node, free_ports
+from litecoin_pair import PASSWORD, Node
+from ports import free_ports
 
 COIN = 10**8
 # MWEB's activation needs a peg-in; making the usual 1000 keys takes seconds.
@@ -60,30 +62,44 @@ class Nodes:
         """Blocks of nobody's; the peer follows."""
         made = (node or self.pool).rpc("generatetoaddress", blocks, self.elsewhere)
         if node is None:
-            wait(lambda: self.peer.rpc("getbestblockhash") == self.pool.rpc("getbestblockhash"))
+            wait(lambda: self.same_tip(self.peer))
         return made
 
     def join(self, node):
         """Has NODE exchange its blocks with the pool's, and leaves it alone again."""
-        node.rpc("addnode", f"127.0.0.1:{self.p2p}", "onetry")
-        wait(lambda: node.rpc("getbestblockhash") == self.pool.rpc("getbestblockhash"))
+        wait(lambda: self.connected(node) and self.same_tip(node))
+        wait(lambda: not self.disconnected(node))
+        wait(lambda: self.same_tip(self.peer))
+
+    def same_tip(self, node):
+        return node.rpc("getbestblockhash") == self.pool.rpc("getbestblockhash")
+
+    def connected(self, node):
+        """Has NODE try it, unless it is."""
+        if not node.rpc("getpeerinfo"):
+            node.rpc("addnode", f"127.0.0.1:{self.p2p}", "onetry")
+        return node.rpc("getpeerinfo")
+
+    @staticmethod
+    def disconnected(node):
+        """What is left of NODE's connections, each of which was told to end."""
         for peer in node.rpc("getpeerinfo"):
-            node.rpc("disconnectnode", peer["addr"])
-        wait(lambda: not node.rpc("getpeerinfo"))
-        wait(lambda: self.peer.rpc("getbestblockhash") == self.pool.rpc("getbestblockhash"))
+            with contextlib.suppress(RpcError):  # it has ended meanwhile
+                node.rpc("disconnectnode", peer["addr"])
+        return node.rpc("getpeerinfo")
 
     def restart_pool(self, kill=False):
         if kill:
             self.pool.process.kill()
         else:
             self.pool.process.terminate()
-        self.pool.process.wait(60)
+        self.pool.process.wait(300)
         self.pool.process = subprocess.Popen(self.pool.process.args, stdin=subprocess.DEVNULL,
                                              stdout=subprocess.DEVNULL)
         self.pool.wait_ready()
         # Killed, it may have lost its newest blocks; what it mined before it has them again would be
         # on a branch that loses.
-        wait(lambda: self.pool.rpc("getbestblockhash") == self.peer.rpc("getbestblockhash"))
+        wait(lambda: self.same_tip(self.peer))
         wait(lambda: self.pool.rpc("getpeerinfo"))
 
     def wallet(self, name="own"):
@@ -112,7 +128,7 @@ def fault_program():
     return build_with_faults()
 
 
-def wait(true, seconds=60):
+def wait(true, seconds=180):
     from test_biblepay import until
     assert until(true, seconds), "it does not come about"
 
@@ -122,6 +138,7 @@ class Payments:
 
     base = {"minimum_payout": 100000, "payout_fee_max": 50000, "payout_confirmations": 3,
             "payout_fee_rate": 10000}
+    wallet_timeout_ms = 60000  # or what a test has set before write()
 
     def __init__(self, env, db, folder, wallet, label=None, wallet_settings="", **settings):
         self.env, self.folder = env, pathlib.Path(folder)
@@ -144,10 +161,10 @@ class Payments:
 
     def write(self, **changes):
         self.settings |= changes
-        text = (servers(self.env) + section("worker", archive_dir=self.folder)
+        text = (servers(self.env, query_timeout_ms=60000) + section("worker", archive_dir=self.folder)
                 + section(f"network {self.network}", self.settings)
-                + wallet_section(self.label, self.network, *self.wallet, connect_timeout_ms=1000,
-                                 timeout_ms=20000) + f"{self.wallet_settings}\n")
+                + wallet_section(self.label, self.network, *self.wallet, connect_timeout_ms=20000,
+                                 timeout_ms=self.wallet_timeout_ms) + f"{self.wallet_settings}\n")
         self.path.write_text(text)
 
     # --- rows ---
@@ -213,7 +230,7 @@ class Payments:
         return [str(program or f"{self.env['PENSTOCK_BIN']}/penstock-task"), "pay", "--config",
                 str(self.path), "--network", self.network, *options]
 
-    def run(self, *options, expect=0, program=None, fault=None, timeout=60):
+    def run(self, *options, expect=0, program=None, fault=None, timeout=300):
         """One run of pay; its exit status must be EXPECT (None: any)."""
         env = dict(os.environ)
         if fault:
@@ -226,7 +243,7 @@ class Payments:
 
     def penstockctl(self, *words, expect=0):
         done = subprocess.run([f"{self.env['PENSTOCK_BIN']}/penstockctl", "--config", self.path, *words],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
                               check=False)
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout if expect == 0 else done.stdout + done.stderr

@@ -37,13 +37,15 @@ def wallet(env, tmp_path):
 
 @pytest.fixture
 def payments(env, db, tmp_path, wallet):
-    def new(**settings):
-        made = Biblepay(env, db, tmp_path, (wallet.url, wallet.user, wallet.password_file),
-                        wallet_settings="", **settings)
-        made.path.write_text(made.path.read_text().replace("timeout_ms = 20000", "timeout_ms = 700"))
-        return made
+    return lambda **settings: Biblepay(env, db, tmp_path, (wallet.url, wallet.user, wallet.password_file),
+                                       **settings)
 
-    return new
+
+def impatient(pay):
+    """Its calls may time out now, on a busy machine those too that are not meant to: then it runs again."""
+    pay.wallet_timeout_ms = 1000
+    pay.write()
+    return pay
 
 
 def sent(wallet):
@@ -56,15 +58,15 @@ def received(wallet):
     return lambda to: sum(amount for address, _, amount in sent(wallet) if address == to)
 
 
-def settle(pay, until=lambda statuses: "intent" not in statuses, seconds=60):
+def settle(pay, until=lambda statuses: "intent" not in statuses):
     """Runs pay until no intent is left."""
-    wait(lambda: pay.run(expect=None) in (0, 75) and until(pay.statuses()), seconds)
+    wait(lambda: pay.run(expect=None) in (0, 75) and until(pay.statuses()))
 
 
 def finish(pay, wallet, owed):
     settle(pay)
     wallet.control(new_blocks=3)
-    pay.run()
+    wait(lambda: pay.run(expect=None) == 0)
     assert pay.frozen() is None
     pay.check_paid(received(wallet), owed)
     assert len(sent(wallet)) == len(owed)
@@ -200,10 +202,10 @@ NOT_SENT = ["before", "http500", "garbage", "warmup"]
 
 @pytest.mark.parametrize("mode", SENT + NOT_SENT)
 def test_an_unclear_answer_is_paid_once(wallet, payments, mode):
-    pay = payments()
+    pay = impatient(payments())
     owed = {pay.owed(COIN, address()): COIN}
-    wallet.control(mode=mode, method="sendtoaddress", delay_ms=1500, times=1)
-    pay.run(expect=None)
+    wallet.control(mode=mode, method="sendtoaddress", delay_ms=3000, times=1)
+    wait(lambda: pay.run(expect=None) is not None and pay.payouts())
     assert len(sent(wallet)) == (1 if mode in SENT else 0)
     assert pay.balance(*owed) == 0
     finish(pay, wallet, owed)
@@ -211,10 +213,11 @@ def test_an_unclear_answer_is_paid_once(wallet, payments, mode):
 
 def test_it_answers_too_late_at_every_run(wallet, payments):
     """Purepool paid again each time."""
-    pay = payments()
+    pay = impatient(payments())
     owed = {pay.owed(COIN, address()): COIN}
-    wallet.control(mode="slow", method="sendtoaddress", delay_ms=1200)
-    for _ in range(4):
+    wallet.control(mode="slow", method="sendtoaddress", delay_ms=3000)
+    wait(lambda: pay.run(expect=None) is not None and pay.payouts())
+    for _ in range(3):
         pay.run(expect=None)
     assert len(sent(wallet)) == 1
     wallet.control(mode="ok")
@@ -222,37 +225,33 @@ def test_it_answers_too_late_at_every_run(wallet, payments):
 
 
 def test_a_request_that_waits_inside_the_wallet_is_not_repeated(wallet, payments):
-    pay = payments(payout_settle_s=4)
+    pay = payments(payout_settle_s=3600)
     owed = {pay.owed(COIN, address()): COIN}
-    wallet.control(mode="late", method="sendtoaddress", delay_ms=1500, times=1)
+    wallet.control(mode="late", method="sendtoaddress", delay_ms=3600000, times=1)
     pay.run(expect=75)
     pay.run()
     assert sent(wallet) == [] and pay.statuses() == ["intent"]  # not found, and not sent again
-    time.sleep(1.6)
+    wallet.control(delay_ms=0)
     finish(pay, wallet, owed)
 
 
 def test_a_wallet_that_stood_still(wallet, payments):
     """SIGSTOP: the request lies in its socket, and is done as soon as it goes on."""
-    pay = payments()
+    pay = impatient(payments())
     owed = {pay.owed(COIN, address()): COIN}
-    pay.run("--dry-run")
-    done = threading.Event()
 
     def stop_at_send():
-        while not done.is_set() and pay.statuses() != ["intent"]:
+        while not pay.statuses():
             time.sleep(0.002)
         os.kill(wallet.process.pid, signal.SIGSTOP)
 
-    watcher = threading.Thread(target=stop_at_send)
+    watcher = threading.Thread(target=stop_at_send, daemon=True)
     watcher.start()
-    pay.run(expect=None)
-    done.set()
-    watcher.join()
-    pay.reconnect()
+    wait(lambda: pay.run(expect=None) is not None and not watcher.is_alive())
     time.sleep(SETTLE + 0.5)
     pay.run(expect=75)  # the wallet is silent: nothing is known
     os.kill(wallet.process.pid, signal.SIGCONT)
+    wallet.state()  # an answer: it has done what lay in its sockets before
     finish(pay, wallet, owed)
 
 
@@ -329,5 +328,5 @@ def test_two_runs_at_once(wallet, payments):
     owed = {pay.owed(COIN, address(i)): COIN for i in range(3)}
     runs = [subprocess.Popen(pay.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL) for _ in range(4)]
-    assert [run.wait(60) for run in runs] == [0] * 4
+    assert [run.wait(300) for run in runs] == [0] * 4
     finish(pay, wallet, owed)

@@ -7,7 +7,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,8 @@ import uuid
 
 import pymysql
 import pytest
+
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PENSTOCK_BUILD", ROOT / "build")) / "integration"
@@ -114,9 +115,7 @@ def make_certificates(folder):
 def tls_server(tmp_path):
     """A MariaDB of this test's own, with TLS and room for 10 connections."""
     make_certificates(tmp_path)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     password = uuid.uuid4().hex
     (tmp_path / "password").write_text(password + "\n", encoding="ascii")
     (tmp_path / "password").chmod(0o400)
@@ -142,7 +141,7 @@ def tls_server(tmp_path):
            "ITEST_DB_CA": str(tmp_path / "ca.pem"), "ITEST_DB_OTHER_CA": str(tmp_path / "other.pem")}
     process.send_signal(signal.SIGCONT)
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 def test_c_client_over_tls(tls_server):

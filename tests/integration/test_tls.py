@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from installed_pool import NAME, await_true, free_port, installed_pool
+from installed_pool import NAME, await_true, installed_pool
+from ports import free_port
 
 pytestmark = pytest.mark.own_state
 
@@ -38,7 +39,7 @@ def test_a_share_goes_through_all_tiers_encrypted(pool, rpc):
     apache = pool.start_apache()
     done = pool.mine(apache, rpc("miner")("getnewaddress"))
     assert done.returncode == 0, done.stdout
-    await_true("five shares", lambda: pool.shares() == 5, 20)
+    await_true("five shares", lambda: pool.shares() == 5)
 
     ciphers = pool.mariadb.query(
         "SELECT t.PROCESSLIST_USER, s.VARIABLE_VALUE FROM performance_schema.status_by_thread s "
@@ -202,7 +203,7 @@ def test_a_worker_fails_over_when_the_first_hosts_die(pool, rpc):
     before = pool.shares()
     done = pool.mine(apache, rpc("miner")("getnewaddress"))
     assert done.returncode == 0, done.stdout
-    await_true("five more shares", lambda: pool.shares() == before + 5, 30)
+    await_true("five more shares", lambda: pool.shares() == before + 5)
     for server in SERVERS:
         worker.await_log(f"port={port_of(pool, server)}")
     assert worker.stop() == 0

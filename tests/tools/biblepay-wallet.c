@@ -5,17 +5,23 @@
  *
  * POST /control (same authentication) with a JSON object changes what it does, and answers with its
  * state and counters, as GET /control does:
- *   mode         ok, down, slow, warmup, half, types, http500, garbage, twice; before: gone before
- * it does anything; late: gone, and does it delay_ms later (when next asked anything); double: does
- * it twice; failed: does it, and answers with error -4. The next three apply method         only to
- * requests with a call of this name, such as "exec biblehash"; "": to all delay_ms       of modes
- * slow and late times          so often, then mode is ok again; 0: for ever wrong_hash   true:
- * biblehash answers another hash cpid         good, absent, invalid, illegal height       the
- * chain's new tip; lower: the rest is another chain from there new_blocks   so many more tip_time
- * of the tip subsidy (whole coins; -1: not told), recipient, minerguid   of the blocks to come
+ *   mode         ok, down, slow, warmup, half, types, http500, garbage, twice
+ *                before: gone before it does anything
+ *                late: gone, and does it delay_ms later, as that is then, when asked anything
+ *                double: does it twice
+ *                failed: does it, and answers with error -4
+ *   method       mode is only for calls of this name, such as "exec biblehash"; "": for all
+ *   delay_ms     of modes slow and late
+ *   times        so often, then mode is ok again; 0: for ever
+ *   wrong_hash   true: biblehash answers another hash
+ *   cpid         good, absent, invalid, illegal
+ *   height       the chain's new tip; lower: the rest is another chain from there
+ *   new_blocks   so many more
+ *   tip_time     of the tip
+ *   subsidy      (whole coins; -1: not told), recipient, minerguid: of the blocks to come
  *   peers, headers_ahead
  *   balance, fee (base units), passphrase ("": not encrypted), conflict TXID, reinstate TXID,
- * forget TXID, own ADDRESS (whose key it has)
+ *   forget TXID, own ADDRESS (whose key it has)
  */
 #include "common/base/clock.h"
 #include "common/base/mem.h"
@@ -55,8 +61,8 @@ struct wallet {
     char *authorization; /* the header's value */
     int64_t mode, cpid, delay_ms, times, requests;
     char method[64];
-    json_t *late; /* calls that are to be done at LATE_MS */
-    int64_t late_ms;
+    json_t *late; /* calls that are to be done delay_ms after LATE_SINCE_MS */
+    int64_t late_since_ms;
 };
 
 static volatile sig_atomic_t stop;
@@ -291,7 +297,7 @@ static void do_late(struct wallet *w)
 {
     struct standin_reply nobody = {.body = BUF_INIT(STANDIN_MAX_REQUEST)};
 
-    if (w->late == NULL || clock_mono_ms() < w->late_ms)
+    if (w->late == NULL || clock_mono_ms() < w->late_since_ms + w->delay_ms)
         return;
     answer_calls(w, w->late, false, &nobody);
     buf_free(&nobody.body);
@@ -326,7 +332,7 @@ static void answer_rpc(struct wallet *w, const struct standin_request *q, struct
         put_json(r, error_reply(NULL, -32700, "Parse error"));
     } else if (spoilt && w->mode == LATE) {
         w->late = json_incref(root);
-        w->late_ms = clock_mono_ms() + w->delay_ms;
+        w->late_since_ms = clock_mono_ms();
     } else if (!spoilt || w->mode != BEFORE) {
         answer_calls(w, root, spoilt, r);
     }
