@@ -184,7 +184,8 @@ class WebServer:
                  str(urlsplit(pool.env["PENSTOCK_HTTP_URL"]).port): str(free_port())}
         for old, new in ports.items():
             server, site = (re.sub(rf":{old}\b", f":{new}", text) for text in (server, site))
-        (self.folder / "site.conf").write_text(site.replace(str(pool.state / "log"), str(self.folder)), encoding="ascii")
+        site = self.site(site.replace(str(pool.state / "log"), str(self.folder)))
+        (self.folder / "site.conf").write_text(site, encoding="ascii")
         (self.folder / "httpd.conf").write_text(server, encoding="ascii")
         for path in (self.folder, self.folder / "fcgid"):
             os.chown(path, uid, gid)
@@ -192,6 +193,10 @@ class WebServer:
             ["setpriv", "--reuid", str(uid), "--regid", str(gid), "--clear-groups",
              "/usr/sbin/apache2", "-f", self.folder / "httpd.conf", "-DFOREGROUND"],
             stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def site(self, text):
+        """What is done to the pool's site besides."""
+        return text
 
     def warm_up(self):
         end = time.monotonic() + 20

@@ -2,6 +2,7 @@
 
 import statistics
 
+import pages
 import share_out
 
 BESIDE = " beside"  # behind the names of another program's cases
@@ -53,6 +54,8 @@ def table(result):
                   f"together {backlog['all_us']:.1f} us without hashing",
                   f"  {backlog['shares']} shares in {backlog['seconds']:.1f} s = {backlog['rate']:.0f}/s, "
                   f"{backlog['credited']} credited, peak memory of a worker {backlog['peak_kb']} kB"]
+    if "pages" in result:
+        lines += ["", pages.report(result["pages"])]
     if "share_out" in result:
         lines += ["", share_out.report(result["share_out"])]
     for name, path in result.get("paths", {}).items():
@@ -107,6 +110,8 @@ def judge(result):
                       f"{scaled:.1f} us where it takes {HASH_US}, at most {PATH_US} (25,000 a second on two cores)",
                       scaled <= PATH_US))
         goals.append((f"{name}: a worker's memory {path['peak_kb']} kB, at most 65536", path["peak_kb"] <= 65536))
+    if "pages" in result:
+        goals += pages.judge_pages(result["pages"])
     return goals + share_out.judge_share_out(result.get("share_out", []))
 
 
