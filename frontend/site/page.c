@@ -137,7 +137,7 @@ void page_address_form(struct site *p, const char *wrong)
     html_text(&p->h, page_coin(p->net));
     html_raw(&p->h, " address</label>\n<div>\n<input id=\"address\" name=\"address\" required "
                     "maxlength=\"90\" autocomplete=\"off\" autocapitalize=\"off\" "
-                    "spellcheck=\"false\" inputmode=\"text\"");
+                    "spellcheck=\"false\"");
     if (wrong) {
         html_raw(&p->h, " aria-invalid=\"true\" aria-describedby=\"wrong\" value=\"");
         html_text(&p->h, wrong);
@@ -254,8 +254,11 @@ static bool take_turn(struct site *p)
 bool site_begin(struct site *p, unsigned needs, struct service *s, const struct request *rq,
                 struct reply *reply)
 {
-    *p = (struct site){
-        .s = s, .rq = rq, .reply = reply, .net = s->networks, .now_s = clock_real_us() / 1000000};
+    *p = (struct site){.s = s,
+                       .rq = rq,
+                       .reply = reply,
+                       .net = service_network(s, rq->segment[0]),
+                       .now_s = clock_real_us() / 1000000};
     if (((needs & SITE_ADDRESS) && !take_address(p)) || ((needs & SITE_PAGE) && !take_page(p)) ||
         !take_turn(p))
         return false;
