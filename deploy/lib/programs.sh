@@ -3,6 +3,7 @@
 
 SHARE_TARGET=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff # easiest: shares come fast
 FRONTEND_PROCESSES=96
+declare -A NETWORK_NAMES=([litecoin]='Litecoin regtest' [litecoin-b]='Litecoin regtest B')
 declare -A NETWORK_ALIASES=([litecoin]=regtest [litecoin-b]='')
 declare -A FOREIGN_WALLET=() # network -> URL,USER,PASSWORD_FILE of `up --wallet`
 
@@ -79,10 +80,12 @@ prepare_configuration() {
         broker_section frontend
         printf '[frontend]\nhealth_file = %s\n' "$STATE/run/frontend/health"
         printf 'publisher_socket = %s\n' "$STATE/run/frontend/publisher"
+        printf '[site]\npool_name = Penstock demo pool\nurl = https://127.0.0.1:%s\n' "$PORT_HTTPS"
         printf '[limits]\nexempt = 127.0.0.0/8 ::1\n'
         for network in "${NETWORKS[@]}"; do
             network_section "$network"
             printf 'share_target = %s\ntip_max_age_s = 0\n' "$SHARE_TARGET" # the chain rests when nobody mines
+            printf 'coin_name = %s\ncoin_symbol = rLTC\nfee_bp = 100\n' "${NETWORK_NAMES[$network]}"
         done
     } | write_file "$conf/frontend.conf"
     {

@@ -16,9 +16,12 @@ static void check_query(const char *text)
 {
     char *query = mem_sprintf("QUERY_STRING=%s", text);
     const struct request rq = {.env = (char *[]){query, NULL}};
+    char address[16];
     struct page page;
     uint64_t value;
 
+    if (query_text(&rq, "address", address, sizeof address))
+        assert(strlen(address) < sizeof address);
     if (query_page(&rq, &page))
         assert(page.size >= 1 && page.size <= PAGE_MAX_SIZE &&
                page.offset <= (uint64_t)PAGE_MAX_NUMBER * PAGE_MAX_SIZE);
