@@ -3,7 +3,8 @@
  * line of JSON how many requests were answered and how long they took.
  *
  * At a fixed rate a request's time begins when it was due, not when a connection was free for it:
- * a server that stalls is charged for all who had to wait.
+ * a server that stalls is charged for all who had to wait. How late the generator itself was, with
+ * a free connection at hand, is in these times too, and printed beside them.
  */
 #include "common/base/buf.h"
 #include "common/base/mem.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define MAX_CONNECTIONS 1024
@@ -28,6 +30,7 @@ struct options {
     int port;
     unsigned connections;
     double seconds, warm_up, rate; /* RATE 0: as fast as it goes */
+    int priority;                  /* above that of other programs, as if on a machine of its own */
     bool close;
     struct buf head; /* the caller's headers */
 };
@@ -36,7 +39,12 @@ struct connection {
     struct exchange x;
     bool busy, watched, reused;
     uint32_t events;
-    int64_t start_us;
+    int64_t start_us, free_us;
+};
+
+struct times {
+    uint32_t *us;
+    size_t n, room;
 };
 
 struct load {
@@ -48,12 +56,11 @@ struct load {
     int epoll;
     struct connection *connection;
     int64_t begin_us, measure_us, end_us;
-    uint64_t issued; /* at a fixed rate: how many were due so far */
-    uint32_t *latency_us;
-    size_t n, room;
-    uint64_t answered, failed; /* ANSWERED: also outside of the measured time */
-    uint64_t dropped;          /* kept-alive connections that the server closed meanwhile */
-    char failure[512];         /* the first one */
+    uint64_t issued;            /* at a fixed rate: how many were due so far */
+    struct times latency, late; /* LATE: the generator's own part of the former */
+    uint64_t answered, failed;  /* ANSWERED: also outside of the measured time */
+    uint64_t dropped;           /* kept-alive connections that the server closed meanwhile */
+    char failure[512];          /* the first one */
 };
 
 static int64_t now_us(void)
@@ -122,6 +129,13 @@ static void watch(struct load *l, struct connection *c, uint32_t events)
     c->events = events;
 }
 
+static void add(struct times *t, int64_t us)
+{
+    if (t->n == t->room)
+        t->us = mem_resize(t->us, t->room = 2 * t->room + 65536, sizeof(*t->us));
+    t->us[t->n++] = (uint32_t)us;
+}
+
 static void record(struct load *l, struct connection *c, int64_t now)
 {
     bool good = c->x.status == 200 && strstr(c->x.body, l->opt->expect) != NULL;
@@ -131,12 +145,8 @@ static void record(struct load *l, struct connection *c, int64_t now)
         return;
     if (!good && l->failed++ == 0)
         snprintf(l->failure, sizeof(l->failure), "%d %.400s", c->x.status, c->x.body);
-    if (!good)
-        return;
-    if (l->n == l->room)
-        l->latency_us =
-            mem_resize(l->latency_us, l->room = 2 * l->room + 65536, sizeof(*l->latency_us));
-    l->latency_us[l->n++] = (uint32_t)(now - c->start_us);
+    if (good)
+        add(&l->latency, now - c->start_us);
 }
 
 static void close_connection(struct connection *c)
@@ -173,6 +183,7 @@ static void follow(struct load *l, struct connection *c, enum exchange_result r)
         break;
     }
     c->busy = false;
+    c->free_us = now_us();
 }
 
 /* A server may close a kept-alive connection at any time (RFC 9112, 9.3.1), and then a client sends
@@ -203,6 +214,15 @@ static int64_t due_us(const struct load *l, uint64_t k)
     return l->begin_us + (int64_t)((double)k * 1e6 / l->opt->rate);
 }
 
+static void start_due(struct load *l, struct connection *c, int64_t now)
+{
+    int64_t due = due_us(l, l->issued++);
+
+    if (due >= l->measure_us)
+        add(&l->late, now - (due > c->free_us ? due : c->free_us));
+    start(l, c, due);
+}
+
 static void start_free_ones(struct load *l)
 {
     for (unsigned i = 0; i < l->opt->connections; i++) {
@@ -214,7 +234,7 @@ static void start_free_ones(struct load *l)
         if (l->opt->rate == 0)
             start(l, c, now);
         else if (due_us(l, l->issued) <= now)
-            start(l, c, due_us(l, l->issued++));
+            start_due(l, c, now);
         else
             return;
     }
@@ -269,24 +289,32 @@ static int cmp_u32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static uint32_t percentile(const struct load *l, double part)
+static uint32_t percentile(const struct times *t, double part)
 {
-    return l->n > 0 ? l->latency_us[(size_t)(part * (double)(l->n - 1))] : 0;
+    return t->n > 0 ? t->us[(size_t)(part * (double)(t->n - 1))] : 0;
+}
+
+static void sort(struct times *t)
+{
+    if (t->n > 0)
+        qsort(t->us, t->n, sizeof(*t->us), cmp_u32);
 }
 
 static void print_result(struct load *l)
 {
-    if (l->n > 0)
-        qsort(l->latency_us, l->n, sizeof(*l->latency_us), cmp_u32);
+    sort(&l->latency);
+    sort(&l->late);
     for (char *p = l->failure; *p; p++)
         if (*p < ' ' || *p == '"' || *p == '\\')
             *p = ' ';
     printf(
         "{\"requests\":%zu,\"answered\":%llu,\"failed\":%llu,\"failure\":\"%s\",\"dropped\":%llu,"
-        "\"rate\":%.1f,\"p50_us\":%u,\"p90_us\":%u,\"p99_us\":%u,\"max_us\":%u}\n",
-        l->n, (unsigned long long)l->answered, (unsigned long long)l->failed, l->failure,
-        (unsigned long long)l->dropped, (double)l->n / l->opt->seconds, percentile(l, 0.5),
-        percentile(l, 0.9), percentile(l, 0.99), percentile(l, 1));
+        "\"rate\":%.1f,\"p50_us\":%u,\"p90_us\":%u,\"p99_us\":%u,\"max_us\":%u,"
+        "\"late_p50_us\":%u,\"late_p99_us\":%u}\n",
+        l->latency.n, (unsigned long long)l->answered, (unsigned long long)l->failed, l->failure,
+        (unsigned long long)l->dropped, (double)l->latency.n / l->opt->seconds,
+        percentile(&l->latency, 0.5), percentile(&l->latency, 0.9), percentile(&l->latency, 0.99),
+        percentile(&l->latency, 1), percentile(&l->late, 0.5), percentile(&l->late, 0.99));
 }
 
 /* --- options --- */
@@ -301,6 +329,7 @@ static void usage(int status)
             "  --connections N    [64]          --close         a new connection each time\n"
             "  --seconds S        [5]           --warm-up S     [1] before that, not counted\n"
             "  --rate N           requests a second [0: as fast as it goes]\n"
+            "  --priority N       0 to 20: nice by -N, as far as that is allowed [0]\n"
             "  --expect TEXT      a good reply has it, and status 200 []\n");
     exit(status);
 }
@@ -360,6 +389,9 @@ static void take(struct options *o, int c, const char *arg)
     case 'r':
         o->rate = number(arg, 1e6);
         break;
+    case 'n':
+        o->priority = (int)number(arg, 20);
+        break;
     case 'e':
         o->expect = arg;
         break;
@@ -371,11 +403,14 @@ static void take(struct options *o, int c, const char *arg)
 static void parse(struct options *o, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"host", 1, NULL, 'H'},    {"port", 1, NULL, 'p'},      {"path", 1, NULL, 'P'},
-        {"method", 1, NULL, 'm'},  {"ca", 1, NULL, 'a'},        {"header", 1, NULL, 'k'},
-        {"seconds", 1, NULL, 's'}, {"solutions", 1, NULL, 'l'}, {"connections", 1, NULL, 'c'},
-        {"close", 0, NULL, 'x'},   {"warm-up", 1, NULL, 'w'},   {"rate", 1, NULL, 'r'},
-        {"expect", 1, NULL, 'e'},  {"help", 0, NULL, 'h'},      {0}};
+        {"host", 1, NULL, 'H'},        {"port", 1, NULL, 'p'},
+        {"path", 1, NULL, 'P'},        {"method", 1, NULL, 'm'},
+        {"ca", 1, NULL, 'a'},          {"header", 1, NULL, 'k'},
+        {"seconds", 1, NULL, 's'},     {"solutions", 1, NULL, 'l'},
+        {"connections", 1, NULL, 'c'}, {"close", 0, NULL, 'x'},
+        {"warm-up", 1, NULL, 'w'},     {"rate", 1, NULL, 'r'},
+        {"expect", 1, NULL, 'e'},      {"priority", 1, NULL, 'n'},
+        {"help", 0, NULL, 'h'},        {0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", table, NULL)) != -1)
@@ -398,6 +433,7 @@ int main(int argc, char **argv)
 
     parse(&o, argc, argv);
     signal(SIGPIPE, SIG_IGN);
+    setpriority(PRIO_PROCESS, 0, -o.priority);
     l.ctx = exchange_context(o.ca);
     l.server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)o.port)};
     if (l.ctx == NULL || inet_pton(AF_INET, o.host, &l.server.sin_addr) != 1)
