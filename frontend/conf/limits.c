@@ -50,7 +50,7 @@ const struct conf_setting limits_settings[] = {
      .min = 1,
      .max = 600,
      .deflt = "5",
-     .text = "How old what a process knows of the bans may get."},
+     .text = "How old what a process knows of bans and disabled miners may get."},
     LIMIT_ROWS(LIMIT_WORK_IP, "work_per_ip", "minute", 240, 480,
                "Requests for work from one address, or from one IPv6 /64"),
     LIMIT_ROWS(LIMIT_WORK_ADDRESS, "work_per_address", "minute", 1000, 2000,
