@@ -82,6 +82,8 @@ install-backend: $(BUILD)/penstock-worker $(BUILD)/penstock-task $(BUILD)/pensto
 	$(call fill,deploy/systemd/penstock-worker@.service.in,$(UNITDIR)/penstock-worker@.service,$(SANDBOX))
 	$(call fill,deploy/systemd/penstock-partitions.service.in,$(UNITDIR)/penstock-partitions.service,$(SANDBOX))
 	$(call fill,deploy/systemd/penstock-task@.service.in,$(UNITDIR)/penstock-task@.service,$(SANDBOX))
+	$(call put,644,$(DOCDIR)/prometheus,deploy/prometheus/penstock-alerts.yml deploy/prometheus/prometheus.yml)
+	$(call put,644,$(DOCDIR)/grafana,deploy/grafana/penstock.json)
 	$(call put,644,$(UNITDIR),deploy/systemd/penstock-partitions.timer deploy/systemd/penstock-task@*.timer)
 	$(call fill,deploy/systemd/sysusers.conf,$(SYSUSERSDIR)/penstock.conf)
 	$(secrets)

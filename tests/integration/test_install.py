@@ -56,6 +56,9 @@ FILES = {
         "usr/lib/systemd/system/penstock-task@.service",
         *(f"usr/lib/systemd/system/penstock-task@{task}.timer" for task in TASKS),
         "usr/lib/systemd/system/penstock-worker@.service",
+        "usr/share/doc/penstock/grafana/penstock.json",
+        "usr/share/doc/penstock/prometheus/penstock-alerts.yml",
+        "usr/share/doc/penstock/prometheus/prometheus.yml",
         "usr/lib/sysusers.d/penstock.conf",
         "usr/sbin/penstock-task",
         "usr/sbin/penstock-worker",
@@ -311,13 +314,13 @@ def test_debians_apache_with_the_installed_site(env, apache):
     assert (done.returncode, len(apache.programs())) == (0, 96), done.stdout
 
     reply = requests.post(f"https://127.0.0.1:{apache.https}/Action.aspx", data=b"readytomine2",
-                          headers={"Action": "nonsense"}, verify=env["PENSTOCK_CA"], timeout=20)
+                          headers={"Action": "nonsense"}, verify=env["PENSTOCK_CA"], timeout=60)
     assert reply.status_code == 200 and "UNKNOWN ACTION nonsense" in reply.text
 
     # the log of refusals turns over many times; no program ends for it, and three files is all there is
     before = apache.programs()
     for url in [f"http://127.0.0.1:{apache.http}", f"https://127.0.0.1:{apache.https}"] * 60:
-        assert requests.get(f"{url}/nothing", verify=env["PENSTOCK_CA"], timeout=20).status_code == 404
+        assert requests.get(f"{url}/nothing", verify=env["PENSTOCK_CA"], timeout=60).status_code == 404
     names = sorted(path.name for path in apache.log.glob("refused.log*"))
     assert names == ["refused.log", "refused.log.1", "refused.log.2"]
     assert sum(path.stat().st_size for path in apache.log.glob("refused.log*")) < 3 * 1100
