@@ -1,6 +1,7 @@
 """Closing the books: what was acknowledged is recorded, each message once, and the roll-ups agree."""
 
 import collections
+import contextlib
 import gzip
 import json
 import pathlib
@@ -34,6 +35,17 @@ class Books:
             self.sql = None
             raise
 
+    @contextlib.contextmanager
+    def instant(self):
+        """All that is read meanwhile is of one instant: a batch is there with all of its rows, or not at all."""
+        self.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        self.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        try:
+            yield
+        finally:
+            if self.sql is not None:
+                self.query("COMMIT")
+
     def of_networks(self, statement):
         marks = ", ".join(["%s"] * len(self.networks))
         return self.query(f"{statement} WHERE network IN ({marks})", *self.networks)
@@ -57,12 +69,11 @@ class Books:
                 channel.basic_ack(method.delivery_tag)
         channel.connection.close()
 
-    def close(self, seconds=60, dead=False):
+    def close(self, seconds=180, dead=False):
         """The books of networks that only ACKNOWLEDGED and DOUBTFUL were sent to."""
         self.wait(seconds, dead)
         self.check_once()
-        self.check_stats()
-        self.check_reasons()
+        self.check_sums()
 
     def wait(self, seconds, dead=False):
         """Until every acknowledged message is somewhere. DEAD: some are expected among the dead
@@ -84,6 +95,11 @@ class Books:
     def check_once_of_all(self):
         twice = {x: n for x, n in self.recorded().items() if n != 1}
         assert not twice, f"times recorded by message id: {twice}"
+
+    def check_sums(self):
+        with self.instant():
+            self.check_stats()
+            self.check_reasons()
 
     def check_stats(self):
         """Per worker: the roll-ups are the sums of the rows."""
@@ -116,14 +132,15 @@ class Books:
             by_worker[worker, reason] += n
         assert by_worker == of_workers, "rejected_worker_stats differs from the rows"
 
-    def check_candidates(self, blocks, nodes, forgets=False):
+    def check_candidates(self, blocks, nodes, forgets=False, lost=()):
         """Each block went to the wallet, which knows it, and has its row. FORGETS: the wallet was
-        killed, and may have lost blocks that never were on its chain."""
+        killed, and may have lost blocks that never were on its chain; and those of LOST, which its
+        peer may not have had when it died."""
         rows = {x.hex(): outcome for x, outcome in self.of_networks(
             "SELECT hash, outcome FROM block_candidate")}
         assert set(blocks) <= rows.keys(), "a block candidate has no row"
         unknown = [block for block in blocks if not any(knows(node, block) for node in nodes)
-                   and not (forgets and rows[block] == "side_chain")]
+                   and not (forgets and rows[block] == "side_chain") and block not in lost]
         assert not unknown, f"no node knows these candidates: {unknown}"
 
     def check_archive(self, folder, workers):

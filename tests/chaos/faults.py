@@ -18,6 +18,12 @@ class Stage:
 
     def __init__(self, env, ctl, db, rng):
         self.env, self.ctl, self.db, self.rng = env, ctl, db, rng
+        self.deaths = []  # of the pool's node
+
+    def kill(self, part):
+        if part == "litecoind-pool":
+            self.deaths.append(time.monotonic())
+        self.ctl("kill", part)
 
     def wait(self, shortest, longest):
         time.sleep(self.rng.uniform(shortest, longest))
@@ -71,7 +77,7 @@ def kill_frontends(stage):
 
 
 def kill_server(stage, part):
-    stage.ctl("kill", part)
+    stage.kill(part)
     stage.wait(0.5, 3)
     stage.ctl("start", part)
 
@@ -163,7 +169,7 @@ def database_deadlocks(stage):
 
 def everything_at_once(stage):
     """Every server and both workers die together."""
-    threads = [threading.Thread(target=stage.ctl, args=("kill", part))
+    threads = [threading.Thread(target=stage.kill, args=(part,))
                for part in SERVERS + WORKERS]
     for thread in threads:
         thread.start()

@@ -96,7 +96,7 @@ class Load:
         self.env, self.rpc, self.seed, self.network = env, rpc, seed, network
         self.requests = []  # (action, start, seconds, answer)
         self.sent, self.acknowledged = collections.Counter(), collections.Counter()
-        self.candidates = []
+        self.candidates = []  # (proof of work, hash, since when)
         self.ended = threading.Event()
         address = env[f"PENSTOCK_POOL_ADDRESS_{network.upper().replace('-', '_')}"]
         self.script = bytes.fromhex(rpc("miner")("validateaddress", address)["scriptPubKey"])
@@ -135,7 +135,7 @@ class Load:
         block = blocks.Block(template, self.script, tag=rng.randbytes(4))
         block.grind(blocks.meets_target if whole else blocks.above_target)
         if whole:
-            self.candidates.append((block.pow().hex(), block.hash()))
+            self.candidates.append((block.pow().hex(), block.hash(), now))
         return block
 
     def note(self, action, start, end, answer):
@@ -144,7 +144,7 @@ class Load:
     def end(self):
         self.ended.set()
         for miner in self.miners:
-            miner.join(TIMEOUT_S + 5)
+            miner.join(6 * TIMEOUT_S + 5)  # what it may have begun
             assert not miner.is_alive()
 
     def answered_ok(self, since):

@@ -30,22 +30,27 @@ class Reply:
         return f"{self.status} {self.headers} {self.body[:200]!r}"
 
 
+HEALTH_DOWN = error("HEALTH_DOWN")
+
+
 class Client:
     """Connects to the pool of ENV. SCHEME is https or http."""
+
+    again = 0  # requests of all clients that were sent again
 
     def __init__(self, env, scheme="https"):
         self.url = urlsplit(env["PENSTOCK_URL" if scheme == "https" else "PENSTOCK_HTTP_URL"])
         self.scheme = scheme
         self.context = ssl.create_default_context(cafile=env["PENSTOCK_CA"])
 
-    def connect(self, timeout=20, context=None):
+    def connect(self, timeout=60, context=None):
         sock = socket.create_connection((self.url.hostname, self.url.port), timeout=timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.scheme == "https":
             sock = (context or self.context).wrap_socket(sock, server_hostname=self.url.hostname)
         return sock
 
-    def raw(self, data, timeout=20):
+    def raw(self, data, timeout=60):
         """Sends DATA; everything that came until the server closed."""
         with self.connect(timeout) as sock:
             try:
@@ -54,13 +59,21 @@ class Client:
                 pass  # refused while we were still sending; the reply is there all the same
             return Reply(read_to_end(sock))
 
-    def post(self, headers, body=b"", path="/Action.aspx", timeout=20):
-        return self.raw(request(headers, body, path), timeout)
+    def post(self, headers, body=b"", path="/Action.aspx", timeout=60, patient=True):
+        """PATIENT: asks again as long as the pool says HEALTH_DOWN, as every miner does. A server of a busy
+        machine may take longer than frontends wait."""
+        reply = self.raw(request(headers, body, path), timeout)
+        end = time.monotonic() + timeout
+        while patient and reply.body == HEALTH_DOWN and time.monotonic() < end:
+            time.sleep(0.5)
+            Client.again += 1
+            reply = self.raw(request(headers, body, path), timeout)
+        return reply
 
-    def action(self, name, headers=None, body=None):
+    def action(self, name, headers=None, body=None, patient=True):
         """What a wallet sends: the action as a header and as the body."""
         lines = {"Action": name, **(headers or {})}
-        return self.post(lines, name.encode() if body is None else body)
+        return self.post(lines, name.encode() if body is None else body, patient=patient)
 
 
 def read_to_end(sock):
@@ -101,7 +114,7 @@ def to_bytes(text):
     return text if isinstance(text, bytes) else str(text).encode()
 
 
-def poll(condition, seconds=60.0, pause=0.02):
+def poll(condition, seconds=180.0, pause=0.02):
     """Waits until CONDITION() is true; returns its last value."""
     end = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < end:

@@ -214,7 +214,7 @@ def all_parts_run_again(request, env, ctl):
     if "own_state" in request.keywords:
         return
     state = env["PENSTOCK_STATE"]
-    end = time.monotonic() + 60  # the time for a supervised program to come back on a busy machine
+    end = time.monotonic() + 180  # the time for a supervised program to come back on a busy machine
     while (broken := damage(state)) and time.monotonic() < end:
         if any(letter for _, letter in broken):
             break

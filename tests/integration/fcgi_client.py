@@ -55,7 +55,7 @@ class Frontend:
                         for name, value in (headers or {}).items()}}
         data = b"".join(pair(name, value) for name, value in variables.items())
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(30)
+            sock.settimeout(180)
             sock.connect(str(self.path))
             sock.sendall(record(BEGIN, struct.pack(">HB5x", 1, 0)) + record(PARAMS, data) +
                          record(PARAMS) + record(STDIN))
@@ -74,7 +74,9 @@ def own_frontend(env, folder, network="", changes=()):
     """A frontend with the pool's settings, those of NETWORK added; CHANGES are pairs (old, new) in its file."""
     folder = pathlib.Path(folder)
     conf = pathlib.Path(env["PENSTOCK_FRONTEND_CONF"]).read_text(encoding="utf-8")
-    changes = [(f"{env['PENSTOCK_STATE']}/run/frontend/health", f"{folder}/health"), *changes]
+    changes = [(f"{env['PENSTOCK_STATE']}/run/frontend/health", f"{folder}/health"),
+               ("[database]\n", "[database]\nconnect_timeout_ms = 30000\nquery_timeout_ms = 30000\n"),
+               ("[broker]\n", "[broker]\nconnect_timeout_ms = 30000\nconfirm_timeout_ms = 30000\n"), *changes]
     for old, new in changes:
         assert old in conf, old
         conf = conf.replace(old, new)
@@ -89,4 +91,4 @@ def own_frontend(env, folder, network="", changes=()):
         yield Frontend(folder / "socket")
     finally:
         program.send_signal(signal.SIGTERM)
-        assert program.wait(30) == 0, (folder / "log").read_text(errors="replace")
+        assert program.wait(120) == 0, (folder / "log").read_text(errors="replace")

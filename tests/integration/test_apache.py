@@ -339,7 +339,7 @@ def test_reload_under_load(env, ctl, http):
 
 def test_sigterm_ends_after_the_request(env, http):
     """Every program is told to stop; the one that is at work answers first."""
-    for pause in (0.3, 0.6, 1.0):  # it is at work by then, unless the machine is very busy
+    for pause in (0.3, 0.6, 1.0) * 4:  # it is at work by then, unless the machine is very busy
         assert poll(lambda: warm_up(env).returncode == 0)
         before = programs(env)
         with http.connect() as sock:

@@ -471,7 +471,7 @@ def test_head(frontend):
 
 
 def through_apache(env, path, **options):
-    return requests.get(env["PENSTOCK_URL"] + path, verify=env["PENSTOCK_CA"], timeout=30, **options)
+    return requests.get(env["PENSTOCK_URL"] + path, verify=env["PENSTOCK_CA"], timeout=60, **options)
 
 
 def test_the_web_server_keeps_answers(env):
@@ -485,7 +485,7 @@ def test_the_web_server_keeps_answers(env):
     for headers in ({"Cache-Control": "no-cache"}, {"Pragma": "no-cache"}, {"Cache-Control": "max-age=0"},
                     {"Host": "other.example"}):
         assert "Age" in through_apache(env, path, headers=headers).headers, headers
-    assert "Age" in requests.get(env["PENSTOCK_HTTP_URL"] + path, timeout=30).headers
+    assert "Age" in requests.get(env["PENSTOCK_HTTP_URL"] + path, timeout=60).headers
     known = through_apache(env, path, headers={"If-None-Match": first.headers["ETag"]})
     assert (known.status_code, known.content) == (304, b"")
     assert known.headers["Access-Control-Allow-Origin"] == "*"

@@ -95,7 +95,7 @@ class Pool:
         }
 
 
-def wait(true, seconds=90):
+def wait(true, seconds=180):
     from test_biblepay import until
     assert until(true, seconds), "it does not come about"
 
@@ -174,7 +174,7 @@ def test_a_lost_database_is_restored_and_nobody_is_paid_twice(pool, tmp_path):
 def saved(env, tmp_path):
     """One backup of the shared pool, after an older one that was deleted for it."""
     command = [ROOT / "deploy/backup", "--state", env["PENSTOCK_STATE"], "--keep", "1", tmp_path / "saved"]
-    made = [subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=True)
+    made = [subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=True)
             for _ in range(2)]
     kept, = (tmp_path / "saved").iterdir()
     assert made[1].stdout == f"{kept}\n"
@@ -184,7 +184,7 @@ def saved(env, tmp_path):
 def restore(env, folder, *options):
     return subprocess.run([ROOT / "sql/restore", "--from", folder, *options, "--", "--no-defaults", "--user=root",
                            f"--socket={env['PENSTOCK_DB_ROOT_SOCKET']}"], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120, check=False)
+                          capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_a_backup_is_for_its_owner_only(saved):

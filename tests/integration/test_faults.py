@@ -104,7 +104,7 @@ def test_the_fault_build_has_them(program):
 def test_an_unknown_point_is_refused(program):
     for order in ("no.such.point:1", "lane.held", "lane.held:0", "lane.held:x"):
         done = subprocess.run([program], env={"PENSTOCK_FAULT": order}, stdin=subprocess.DEVNULL,
-                              capture_output=True, check=False, timeout=20)
+                              capture_output=True, check=False, timeout=60)
         assert done.returncode == os.EX_USAGE and order.encode() in done.stderr
 
 

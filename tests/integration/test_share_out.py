@@ -236,7 +236,7 @@ def test_a_block_that_changes_under_the_run(money, change, status, said):
     command = [f"{pool.env['PENSTOCK_BIN']}/penstock-task", "share-out", "--config", pool.path]
     running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not pool.one("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"
                        " AND trx_query LIKE '%%block%%'"):
         assert time.monotonic() < end and running.poll() is None, "it does not wait for the row"

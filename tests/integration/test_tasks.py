@@ -127,7 +127,7 @@ def slow(pool, hang):
     def fail(method, _):
         if method == "getblockhash" and not reached.is_set():
             reached.set()
-            hang.wait(30)
+            hang.wait(180)
         return False
 
     pool.chain.fail = fail
@@ -140,7 +140,7 @@ def test_a_killed_run_leaves_no_lock(pool):
     reached = slow(pool, hang)
     command = [f"{pool.env['PENSTOCK_BIN']}/penstock-task", "find-blocks", "--config", pool.path]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        assert reached.wait(60)
+        assert reached.wait(180)
         process.kill()
     hang.set()
     pool.chain.fail = None
@@ -156,7 +156,7 @@ def test_a_run_whose_lock_is_lost_ends(pool):
     reached = slow(pool, hang)
     with concurrent.futures.ThreadPoolExecutor(1) as threads:
         run = threads.submit(pool.run, "penstock-task", "find-blocks")
-        assert reached.wait(60)
+        assert reached.wait(180)
         ids = pool.query("SELECT t.trx_mysql_thread_id FROM information_schema.innodb_trx t JOIN"
                          " information_schema.processlist p ON p.id = t.trx_mysql_thread_id"
                          " WHERE p.user = 'penstock_backend' AND p.command = 'Sleep' AND t.trx_rows_locked > 0")

@@ -78,7 +78,7 @@ class Miner:
         done = self.pool.mine(self.apache, self.address, count)
         assert done.returncode == 0, done.stdout
         self.acknowledged += count
-        await_true(f"{self.acknowledged} shares", lambda: self.pool.shares() == self.acknowledged, 30)
+        await_true(f"{self.acknowledged} shares", lambda: self.pool.shares() == self.acknowledged)
 
     def hears_health_down(self):
         done = self.pool.mine(self.apache, self.address, 1, "--give-up", "3")
@@ -95,7 +95,7 @@ def test_one_tier_after_the_other(pool, release, rpc):
     source, build = release(LEVEL + 1, admits=LEVEL)
     put(pool, "backend", source, build)
     early = pool.start_worker("early")
-    assert early.process.wait(20) == 78
+    assert early.process.wait(120) == 78
     assert f"the database schema has level {LEVEL}, this program needs level {LEVEL + 1}: run " \
            "'penstockctl migrate' first" in early.log()
     miner.works()
@@ -142,7 +142,7 @@ def test_programs_that_are_not_admitted_refuse(pool, release, rpc):
               f"later, this one has level {level}: install a later version of Penstock"
 
     worker = pool.start_worker("late")
-    assert worker.process.wait(20) == 78 and refusal in worker.log()
+    assert worker.process.wait(120) == 78 and refusal in worker.log()
     done = pool.penstockctl("status")
     assert done.returncode == 1 and refusal in done.stdout
     apache.reload()

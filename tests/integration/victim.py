@@ -120,7 +120,7 @@ class Victim:
     def stop(self):
         """It drains and ends."""
         self.process.terminate()
-        assert self.process.wait(30) == 0, self.log()[-3000:]
+        assert self.process.wait(120) == 0, self.log()[-3000:]
 
     def close(self):
         if self.process is not None and not self.is_dead():
