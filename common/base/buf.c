@@ -45,11 +45,18 @@ bool buf_add(struct buf *b, const void *data, size_t len)
 bool buf_addf(struct buf *b, const char *format, ...)
 {
     va_list args;
+    const size_t room = b->cap - b->len; /* where it fits it is written at once */
 
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(room > 0 ? b->data + b->len : NULL, room, format, args);
     va_end(args);
     assert(len >= 0);
+    if ((size_t)len < room) { /* CAP is at most the bound and the NUL */
+        b->len += (size_t)len;
+        return true;
+    }
+    if (room > 0)
+        b->data[b->len] = '\0';
     if (!buf_reserve(b, (size_t)len))
         return false;
     va_start(args, format);

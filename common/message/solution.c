@@ -45,13 +45,30 @@ bool solution_route_network(const char *route, char ret[NETWORK_MAX_NAME + 1])
     return true;
 }
 
+/* Eight bytes, of which one or more are no printable ASCII: above 0x7f, below 0x20, or 0x7f. A
+ * byte's borrow reaches only bytes behind one that is to be found anyway. */
+static bool is_odd(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = 0x80 * ones;
+    const uint64_t rubout = x ^ 0x7f * ones;
+
+    return ((x | ((x - 0x20 * ones) & ~x) | ((rubout - ones) & ~rubout)) & tops) != 0;
+}
+
+/* Every byte of every solution passes here, some of them several times. */
 static bool is_printable(const char *p, size_t len)
 {
-    bool ok = true;
+    uint64_t x;
+    bool odd = false;
 
-    for (size_t i = 0; i < len; i++)
-        ok &= p[i] >= 0x20 && p[i] <= 0x7e;
-    return ok;
+    for (; len >= sizeof x; p += sizeof x, len -= sizeof x) {
+        memcpy(&x, p, sizeof x);
+        odd |= is_odd(x);
+    }
+    x = UINT64_C(0x2020202020202020);
+    if (len > 0)
+        memcpy(&x, p, len);
+    return !odd && !is_odd(x);
 }
 
 static bool is_network_name(const char *name)
@@ -124,7 +141,8 @@ static bool add_string(struct buf *b, const char *text, size_t len)
         return ok;
     }
     bool ok = buf_add(b, "\"", 1);
-    for (size_t i = 0; i < len; i++) {
+    bool plain = !memchr(text, '"', len) && !memchr(text, '\\', len);
+    for (size_t i = 0; !plain && i < len; i++) {
         if (text[i] != '"' && text[i] != '\\')
             continue;
         ok = ok && buf_add(b, text + from, i - from) && buf_add(b, "\\", 1);

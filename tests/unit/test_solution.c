@@ -54,6 +54,26 @@ static void test_split(void **state)
     free(copy);
 }
 
+/* Fields are looked at eight bytes at a time. */
+static void test_every_byte_at_every_place(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 20; len++) {
+        for (size_t place = 0; place < len; place++) {
+            for (int byte = 1; byte < 256; byte++) {
+                char text[64];
+                int head = snprintf(text, sizeof(text), "%.*s,,,,,,,,,,,,,,,", (int)len + 2,
+                                    "a~ ~ ~ ~ ~ ~ ~ ~ ~ ~ a");
+                text[1 + place] = (char)byte;
+                text[1 + len] = 'z';
+                assert_true(head > 0);
+                bool fits = byte >= 0x20 && byte <= 0x7e && byte != ',';
+                assert_int_equal(splits(text), fits);
+            }
+        }
+    }
+}
+
 static void test_split_refused(void **state)
 {
     (void)state;
@@ -556,21 +576,14 @@ static void test_hash_rate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split),
-        cmocka_unit_test(test_split_refused),
-        cmocka_unit_test(test_route),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_wire_form),
-        cmocka_unit_test(test_usual_form),
-        cmocka_unit_test(test_usual_form_changed),
-        cmocka_unit_test(test_build_refused),
-        cmocka_unit_test(test_origin_cut),
-        cmocka_unit_test(test_poison),
-        cmocka_unit_test(test_unknown_members),
-        cmocka_unit_test(test_bombs),
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_json_within),
-        cmocka_unit_test(test_number),
+        cmocka_unit_test(test_split),         cmocka_unit_test(test_every_byte_at_every_place),
+        cmocka_unit_test(test_split_refused), cmocka_unit_test(test_route),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_wire_form),
+        cmocka_unit_test(test_usual_form),    cmocka_unit_test(test_usual_form_changed),
+        cmocka_unit_test(test_build_refused), cmocka_unit_test(test_origin_cut),
+        cmocka_unit_test(test_poison),        cmocka_unit_test(test_unknown_members),
+        cmocka_unit_test(test_bombs),         cmocka_unit_test(test_large),
+        cmocka_unit_test(test_json_within),   cmocka_unit_test(test_number),
         cmocka_unit_test(test_hash_rate),
     };
     return cmocka_run_group_tests_name("solution", tests, NULL, NULL);
