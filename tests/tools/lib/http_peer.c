@@ -15,7 +15,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 256, REQUESTS_MAX = 1024, REQUEST_MAX_BYTES = 16 << 20 };
+enum {
+    CONNECTIONS_MAX = 256,
+    REQUESTS_MAX = 1024,
+    REQUEST_MAX_BYTES = 16 << 20,
+    PATIENCE_MS = 60000
+};
 
 struct connection {
     struct peer *peer;
@@ -37,7 +42,7 @@ struct peer {
     struct connection connection[CONNECTIONS_MAX];
     size_t connections;
     struct request request[REQUESTS_MAX];
-    size_t requests, at_once, most_at_once;
+    size_t requests, at_once, most_at_once, closed;
 };
 
 static void must(bool ok)
@@ -114,8 +119,12 @@ static void send_all(int fd, const char *data, size_t len)
 }
 
 /* False when the connection is to be closed. */
-static bool answer(int fd, const struct peer_step *s, const struct request *r)
+static bool answer(struct peer *p, int fd, const struct peer_step *s, const struct request *r)
 {
+    int64_t end = clock_mono_ms() + PATIENCE_MS;
+
+    while (peer_most_at_once(p) < s->until_at_once && clock_mono_ms() < end)
+        clock_sleep_ms(1);
     clock_sleep_ms(s->delay_ms);
     if (s->status == 0)
         return false;
@@ -144,13 +153,16 @@ static void *serve(void *arg)
 
     while (on && read_request(c->fd, &in, &r)) {
         const struct peer_step *step = note_request(p, &r);
-        on = answer(c->fd, step, &r);
+        on = answer(p, c->fd, step, &r);
         pthread_mutex_lock(&p->lock);
         p->at_once--;
         pthread_mutex_unlock(&p->lock);
     }
     buf_free(&in);
     shutdown(c->fd, SHUT_RDWR); /* closed by peer_stop(), so that the number stays ours */
+    pthread_mutex_lock(&p->lock);
+    p->closed++;
+    pthread_mutex_unlock(&p->lock);
     return NULL;
 }
 
@@ -233,6 +245,11 @@ size_t peer_requests(struct peer *p)
 size_t peer_connections(struct peer *p)
 {
     return locked(p, &p->connections);
+}
+
+size_t peer_closed(struct peer *p)
+{
+    return locked(p, &p->closed);
 }
 
 size_t peer_most_at_once(struct peer *p)

@@ -12,6 +12,7 @@ struct peer_step {
     const char *body;     /* NULL: a JSON-RPC reply whose result is the request's own body */
     size_t body_len;      /* 0: strlen(body) */
     size_t missing;       /* bytes that Content-Length promises and that never come */
+    size_t until_at_once; /* so many requests must have been there at once before it is answered */
     unsigned delay_ms;    /* before the answer */
     bool close;           /* the connection after the answer, unannounced */
     const char *location; /* header of that name */
@@ -27,6 +28,7 @@ void peer_stop(struct peer **peer);
 const char *peer_url(const struct peer *peer);
 size_t peer_requests(struct peer *peer);    /* received so far */
 size_t peer_connections(struct peer *peer); /* accepted so far */
+size_t peer_closed(struct peer *peer);      /* of these, by the peer itself or by the client */
 size_t peer_most_at_once(struct peer *peer);
 /* The I-th request's head and body, until peer_stop(). */
 const char *peer_head(struct peer *peer, size_t i);
