@@ -600,9 +600,21 @@ def test_the_web_server_keeps_pages(env):
     assert kept.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
     known = through_apache(env, path, **BROWSER, **{"If-None-Match": first.headers["ETag"]})
     assert (known.status_code, known.content) == (304, b"")
+    for accept in ("text/html", "text/html;q=0.9", "*/*", "text/plain"):  # one page for all of them
+        other = through_apache(env, path, Accept=accept)
+        assert "Age" in other.headers and "Vary" not in other.headers, accept
     for _ in range(3):
         nothing = through_apache(env, f"/{network}/nothing?test={uuid.uuid4()}", **BROWSER)
         assert nothing.status_code == 404 and "Age" not in nothing.headers
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/no/thing", "/static/nothing"])
+def test_browsers_get_a_page_of_any_error(env, path):
+    reply = through_apache(env, path, **BROWSER)
+    assert reply.status_code == 404 and "Age" not in reply.headers
+    assert reply.text.startswith("<!DOCTYPE html>") and "'none'" in reply.headers["Content-Security-Policy"]
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert through_apache(env, path).text.endswith("<EOF><END></HTML>\n")
 
 
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
@@ -616,9 +628,10 @@ def test_static_files(env):
         assert reply.status_code == 200 and reply.content == file.read_bytes(), file.name
         assert TYPES[file.suffix] in (None, reply.headers.get("Content-Type"))
         for_good = re.search(r"-\d+\.\d+\.\d+\.", file.name)
-        assert reply.headers["Cache-Control"] == ("public, max-age=31536000, immutable" if for_good else
-                                                  "public, max-age=3600")
+        kept = "no-store" if file.suffix == ".html" else "public, max-age=3600"  # pages of errors
+        assert reply.headers["Cache-Control"] == ("public, max-age=31536000, immutable" if for_good else kept)
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert ("Content-Security-Policy" in reply.headers) == (file.suffix == ".html")
         known = through_apache(env, f"/static/{file.name}", **{"If-None-Match": reply.headers["ETag"]})
         assert (known.status_code, known.content) == (304, b"")
     for path in ("/static/", "/static/none.css", "/static/../openapi.json", "/static/%2e%2e/openapi.json",
