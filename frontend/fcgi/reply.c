@@ -38,9 +38,11 @@ add_line(char *out, size_t len, const char *format, ...)
 
 /* What a page's scripts, styles and pictures are comes from this site, as files: whatever gets into
  * a page is text there. Nothing of it leaves for another site, and no other site frames it. */
+#define POLICY                                                                                     \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "                    \
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 static const char *const page_headers[] = {
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy: " POLICY,
     "X-Content-Type-Options: nosniff",
     "X-Frame-Options: DENY",
     "Referrer-Policy: no-referrer",

@@ -31,15 +31,13 @@ void format_count(uint64_t n, char out[FORMAT_SIZE])
 
 void format_amount(int64_t units, unsigned decimals, char out[FORMAT_SIZE])
 {
-    char text[AMOUNT_TEXT_SIZE];
+    char text[AMOUNT_TEXT_SIZE], grouped[FORMAT_SIZE];
 
     amount_text(units, decimals, text);
-    char *whole = text + (text[0] == '-');
+    const char *whole = text + (text[0] == '-');
     size_t len = strcspn(whole, ".");
-    if (whole != text)
-        *out++ = '-';
-    group(whole, len, out);
-    strcat(out, whole + len);
+    group(whole, len, grouped);
+    snprintf(out, FORMAT_SIZE, "%s%.32s%s", whole == text ? "" : "-", grouped, whole + len);
 }
 
 /* What cannot be shown is nothing. */

@@ -67,13 +67,14 @@ static void (*const kinds[])(struct join *) = {
     [MINER_ACTION] = write_action,
     [MINER_BIBLEPAY] = write_biblepay,
 };
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void write_kinds(struct join *j)
 {
     const struct conf_words *miners = &j->p->net->conf->miners;
 
     for (size_t i = 0; i < miners->n; i++)
-        for (size_t kind = 0; frontend_miner_names[kind]; kind++)
+        for (size_t kind = 0; kind < KINDS; kind++)
             if (strcmp(miners->word[i], frontend_miner_names[kind]) == 0)
                 kinds[kind](j);
     if (miners->n == 0)
