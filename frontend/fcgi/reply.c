@@ -38,23 +38,25 @@ add_line(char *out, size_t len, const char *format, ...)
 
 /* What a page's scripts, styles and pictures are comes from this site, as files: whatever gets into
  * a page is text there. Nothing of it leaves for another site, and no other site frames it. */
-#define POLICY                                                                                     \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "                    \
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-static const char *const page_headers[] = {
-    "Content-Security-Policy: " POLICY,
-    "X-Content-Type-Options: nosniff",
-    "X-Frame-Options: DENY",
-    "Referrer-Policy: no-referrer",
-    "Cross-Origin-Opener-Policy: same-origin",
-    "Cross-Origin-Resource-Policy: same-origin",
-    "Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+static const char policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'";
+static const struct {
+    const char *name, *value;
+} page_headers[] = {
+    {"Content-Security-Policy", policy},
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
 };
 
 static size_t add_page_lines(const struct reply *reply, char *out, size_t len)
 {
     for (size_t i = 0; reply->page && i < sizeof page_headers / sizeof *page_headers; i++)
-        len = add_line(out, len, "%s", page_headers[i]);
+        len = add_line(out, len, "%s: %s", page_headers[i].name, page_headers[i].value);
     if (reply->file_name[0])
         len = add_line(out, len, "Content-Disposition: attachment; filename=\"%s\"",
                        reply->file_name);
