@@ -84,7 +84,7 @@ class Page(html.parser.HTMLParser):
         markup = reply.body.decode("utf-8")
         assert markup.startswith("<!DOCTYPE html>\n<html lang=\"en\">") and markup.endswith("</html>\n")
         assert "<!--" not in markup
-        self.feed(markup)
+        self.feed(re.sub(r'<span class="ago">[^<]*</span>', "", markup))  # which the next second may change
         self.close()
         assert self.open == [], "not closed"
         assert len(self.ids) == len(set(self.ids)), "an id twice"
@@ -262,7 +262,7 @@ def test_a_pool_without_any_data(frontend, page):
 
 
 def test_a_page_is_the_same_without_its_last_slash(frontend):
-    for page in PAGES[:1] + PAGES[3:]:
+    for page in PAGES[3:]:  # the others go on with the minutes
         assert read(frontend, f"/{NETWORK}{page[:-1]}").text == read(frontend, f"/{NETWORK}{page}").text
 
 
@@ -343,11 +343,14 @@ def test_lists_have_pages(frontend):
 def test_statistics(frontend, books):
     found = read(frontend, f"/{NETWORK}/statistics/")
     days = found.table("Shares and blocks per day")
-    assert len(days) == 30 and days[-1][0] == f"{books.when(books.minute * 60):%Y-%m-%d}"
+    assert len(days) == 30  # today is the last one, unless a new day has just begun
+    assert f"{books.when(books.minute * 60):%Y-%m-%d}" in (days[-1][0], days[-2][0])
     assert sum(int(row[1].replace(",", "")) for row in days) == 3 * 7200
     assert sum(int(row[2]) for row in days) == 3
     hours = found.table("Pool hash rate by the hour, last seven days")
-    assert len(hours) == 168 and [row[1] for row in hours].count("690 kH/s") == 2  # the hour under way is none
+    # the hour under way is none of them; unless it has ended since
+    assert len(hours) == 168 and [row[1] for row in hours].count("690 kH/s") in (2, 3)
+    assert {row[1] for row in hours} == {"690 kH/s", "0 H/s"}
     miners = found.table("The fastest miners in this hour and the one before")
     assert [row[0] for row in miners] == [f"{name[:8]}…{name[-6:]}" for name in (ALICE, BOB)]
 
@@ -590,19 +593,24 @@ def through_apache(env, path, **headers):
 
 
 def test_the_web_server_keeps_pages(env):
+    """One for all who ask, whatever they accept. It keeps for 30 s, so each look may have to be repeated."""
     network = env["PENSTOCK_NETWORKS"].split()[0]
     path = f"/{network}/blocks/?test={uuid.uuid4()}"
     first = through_apache(env, path, **BROWSER)
     assert first.status_code == 200 and "Age" not in first.headers
-    assert poll(lambda: "Age" in through_apache(env, path, **BROWSER).headers)
-    kept = through_apache(env, path, **BROWSER)
-    assert kept.content == first.content
-    assert kept.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
-    known = through_apache(env, path, **BROWSER, **{"If-None-Match": first.headers["ETag"]})
-    assert (known.status_code, known.content) == (304, b"")
-    for accept in ("text/html", "text/html;q=0.9", "*/*", "text/plain"):  # one page for all of them
-        other = through_apache(env, path, Accept=accept)
-        assert "Age" in other.headers and "Vary" not in other.headers, accept
+
+    def kept(**headers):
+        reply = through_apache(env, path, **headers)
+        return reply if "Age" in reply.headers else None
+
+    for accept in (BROWSER["Accept"], "text/html", "text/html;q=0.9", "*/*", "text/plain"):
+        reply = poll(lambda accept=accept: kept(Accept=accept))
+        assert reply.status_code == 200 and reply.text.startswith("<!DOCTYPE html>")
+        assert reply.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
+        assert "Vary" not in reply.headers and "Vary" not in first.headers
+    tag = reply.headers["ETag"]
+    known = through_apache(env, path, **{"If-None-Match": tag})
+    assert (known.status_code, known.content) == (304, b"") or known.headers["ETag"] != tag
     for _ in range(3):
         nothing = through_apache(env, f"/{network}/nothing?test={uuid.uuid4()}", **BROWSER)
         assert nothing.status_code == 404 and "Age" not in nothing.headers
