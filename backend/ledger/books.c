@@ -48,6 +48,9 @@
 #define IS_OPEN    "b.status IN ('open', 'assigned', 'processing') AND b.finished_at IS NULL"
 #define IS_SETTLED "b.finished_at IS NOT NULL AND b.status IN ('finished', 'orphaned')"
 
+/* A number that stands for a miner, so that sums of them tell whether all are the same. */
+#define WHO(ID) "CAST(CONV(LEFT(MD5(" ID "), 15), 16, 10) AS UNSIGNED)"
+
 struct check {
     const char *name;
     unsigned networks; /* how often the network is a parameter */
@@ -135,16 +138,35 @@ static const struct check checks[] = {
      ") AND " IS_SETTLED
      " AND COALESCE(t.fee, 0) <> COALESCE(s.fee, b.subsidy) ORDER BY b.height" LIMIT},
 
-    {"credit", 2,
-     "SELECT CONCAT('block id ', block_id, ', miner ', miner_id, ': credited ', SUM(credit),"
-     " ', in the ledger ', SUM(posted)) FROM ("
-     "SELECT c.block_id, c.miner_id, CAST(c.amount AS SIGNED) AS credit, 0 AS posted"
-     " FROM block_credit c JOIN block_split s ON s.block_id = c.block_id WHERE s.network = ?"
-     " UNION ALL "
-     "SELECT CAST(SUBSTRING_INDEX(j.ref, '.', 1) AS UNSIGNED), a.miner_id, 0, e.amount"
+    /* Each entry has its credit, and each credit its entry: by number and by who they are of. (To
+     * group entries by block and miner would take a sort of all that was ever credited.) */
+    {"credit", 1,
+     "SELECT CONCAT('block id ', SUBSTRING_INDEX(j.ref, '.', 1), ', miner ', a.miner_id, ': "
+     "credited ',"
+     " COALESCE(c.amount, 0), ', in the ledger ', e.amount)"
      " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"
-     " WHERE j.network = ? AND j.kind = 'share-out' AND a.kind = 'miner') x"
-     " GROUP BY block_id, miner_id HAVING SUM(credit) <> SUM(posted)" LIMIT},
+     " LEFT JOIN block_credit c ON c.block_id = CAST(SUBSTRING_INDEX(j.ref, '.', 1) AS UNSIGNED)"
+     " AND c.miner_id = a.miner_id WHERE j.network = ? AND j.kind = 'share-out' AND a.kind = "
+     "'miner'"
+     " AND COALESCE(c.amount, 0) <> e.amount" LIMIT},
+
+    {"credit-entries", 2,
+     "SELECT CONCAT('block id ', s.block_id, ': ', COALESCE(c.n, 0), ' credits, ', COALESCE(t.n, "
+     "0),"
+     " ' entries', IF(c.n = t.n, ', which are of other miners', '')) FROM block_split s"
+     " LEFT JOIN (SELECT block_id, COUNT(*) AS n, SUM(" WHO(
+         "miner_id") ") AS who FROM block_credit"
+                     " WHERE amount > 0 GROUP BY block_id) c ON c.block_id = s.block_id"
+                     " LEFT JOIN (SELECT CAST(SUBSTRING_INDEX(j.ref, '.', 1) AS UNSIGNED) AS "
+                     "block_id, COUNT(*) AS n,"
+                     " SUM(" WHO(
+                         "a.miner_id") ") AS who FROM journal j JOIN entry e ON e.journal_id = j.id"
+                                       " JOIN account a ON a.id = e.account_id WHERE j.network = ? "
+                                       "AND j.kind = 'share-out'"
+                                       " AND a.kind = 'miner' GROUP BY 1) t ON t.block_id = "
+                                       "s.block_id WHERE s.network = ?"
+                                       " AND (COALESCE(c.n, 0) <> COALESCE(t.n, 0) OR "
+                                       "COALESCE(c.who, 0) <> COALESCE(t.who, 0))" LIMIT},
 
     /* (Those of an orphaned block are released a moment later, so only strangers' blocks count.) */
     {"share-of-block", 1,
@@ -215,18 +237,47 @@ static const struct check checks[] = {
      " AND (p.kind = 'sweep' OR COALESCE(t.mature, 0) = IF(p.status = 'confirmed',"
      " p.amount + IF(p.fee_payer = 'pool', COALESCE(p.fee, 0), 0), 0)))" LIMIT},
 
-    {"payout-credit", 2,
-     "SELECT CONCAT('payout ', payout_id, ', miner ', miner_id, ': ', SUM(item), ' by the payout, "
-     "',"
-     " SUM(posted), ' by the ledger') FROM ("
-     "SELECT i.payout_id, i.miner_id, CAST(i.amount AS SIGNED) AS item, 0 AS posted"
-     " FROM payout_item i JOIN payout p ON p.id = i.payout_id"
-     " WHERE p.network = ? AND p.status <> 'cancelled'"
-     " UNION ALL "
-     "SELECT CAST(j.ref AS UUID), a.miner_id, 0, -e.amount"
+    {"payout-credit", 1,
+     "SELECT CONCAT('payout ', j.ref, ' (', j.kind, '), miner ', a.miner_id, ': ', "
+     "COALESCE(i.amount, 0),"
+     " ' by the payout, ', e.amount, ' in the ledger')"
      " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"
-     " WHERE j.network = ? AND j.kind IN (" PAYOUT_KINDS ") AND a.kind = 'miner') x"
-     " GROUP BY payout_id, miner_id HAVING SUM(item) <> SUM(posted)" LIMIT},
+     " LEFT JOIN payout_item i ON i.payout_id = CAST(j.ref AS UUID) AND i.miner_id = a.miner_id"
+     " WHERE j.network = ? AND j.kind IN (" PAYOUT_KINDS ") AND a.kind = 'miner'"
+     " AND NOT COALESCE(CASE j.kind WHEN 'payment' THEN i.amount = -e.amount"
+     " WHEN 'payment-cancelled' THEN i.amount = e.amount END, FALSE)" LIMIT},
+
+    {"payout-entries", 2,
+     "SELECT CONCAT('payout ', p.id, ' (', p.status, '): ', COALESCE(i.n, 0), ' items, ',"
+     " COALESCE(t.taken, 0), ' taken and ', COALESCE(t.back, 0), ' given back in the ledger',"
+     " IF(i.who <> t.who, ', of other miners', '')) FROM payout p"
+     " LEFT JOIN (SELECT payout_id, COUNT(*) AS n, SUM(" WHO(
+         "miner_id") ") AS who FROM payout_item"
+                     " WHERE amount > 0 GROUP BY payout_id) i ON i.payout_id = p.id"
+                     " LEFT JOIN (SELECT CAST(j.ref AS UUID) AS payout_id, SUM(j.kind = 'payment') "
+                     "AS taken,"
+                     " SUM(j.kind = 'payment-cancelled') AS back,"
+                     " SUM(IF(j.kind = 'payment', " WHO(
+                         "a.miner_id") ", 0)) AS who,"
+                                       " SUM(IF(j.kind = 'payment', 0, " WHO(
+                                           "a.miner_id") ")) AS who_back"
+                                                         " FROM journal j JOIN entry e ON "
+                                                         "e.journal_id = j.id JOIN account a ON "
+                                                         "a.id = e.account_id"
+                                                         " WHERE j.network = ? AND j.kind IN "
+                                                         "('payment', 'payment-cancelled') AND "
+                                                         "a.kind = 'miner'"
+                                                         " GROUP BY 1) t ON t.payout_id = p.id "
+                                                         "WHERE p.network = ?"
+                                                         " AND (COALESCE(i.n, 0) <> "
+                                                         "COALESCE(t.taken, 0) OR COALESCE(i.who, "
+                                                         "0) <> COALESCE(t.who, 0)"
+                                                         " OR IF(p.status = 'cancelled', "
+                                                         "COALESCE(i.n, 0), 0) <> COALESCE(t.back, "
+                                                         "0)"
+                                                         " OR IF(p.status = 'cancelled', "
+                                                         "COALESCE(i.who, 0), 0) <> "
+                                                         "COALESCE(t.who_back, 0))" LIMIT},
 
     {"payout-unknown", 1,
      "SELECT CONCAT('journal ', j.id, ' (', j.kind, ' ', j.ref, ') is of no payout')"

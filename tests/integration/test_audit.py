@@ -80,6 +80,13 @@ def last_run(pool):
                       pool.network)[0]
 
 
+def sum_up(pool):
+    """The statistics of all shares, which a worker writes along with them."""
+    pool.query("INSERT INTO share_stats (worker_id, minute, network, shares, difficulty) SELECT worker_id,"
+               " UNIX_TIMESTAMP(received_at) DIV 60, network, COUNT(*), SUM(difficulty) FROM share"
+               " WHERE network = %s GROUP BY 1, 2", pool.network)
+
+
 def work(pool):
     """A block paid, one assigned and one open; the wallet holds what it should. The paid one's id."""
     one, two = pool.miner(), pool.miner()
@@ -92,9 +99,7 @@ def work(pool):
     assigned = pool.found(50 * COIN)
     pool.shares(one, 1, assigned)
     pool.found(50 * COIN, assigned=False)
-    pool.query("INSERT INTO share_stats (worker_id, minute, network, shares, difficulty) SELECT worker_id,"
-               " UNIX_TIMESTAMP(received_at) DIV 60, network, COUNT(*), SUM(difficulty) FROM share"
-               " WHERE network = %s GROUP BY 1, 2", pool.network)
+    sum_up(pool)
     pool.purse.held = 200 * COIN
     return paid
 
@@ -189,6 +194,8 @@ FORGED = {
     "split-fee": ["UPDATE block_split SET fee = fee + 1 WHERE network = %s"],
     "credit": ["UPDATE block_credit c JOIN block_split s ON s.block_id = c.block_id SET c.amount = c.amount + 1"
                " WHERE s.network = %s"],
+    "credit-entries": ["DELETE e FROM entry e JOIN journal j ON j.id = e.journal_id JOIN account a ON a.id = e.account_id"
+                       " WHERE j.network = %s AND j.kind = 'share-out' AND a.kind = 'miner'"],
     "share-of-block": ["UPDATE share s SET block_id = (SELECT id FROM block b WHERE b.network = s.network"
                        " AND NOT pool_block LIMIT 1) WHERE s.network = %s LIMIT 1"],
     "share-count": ["UPDATE share SET block_id = (SELECT id FROM block b WHERE b.network = share.network"
@@ -199,6 +206,8 @@ FORGED = {
     "payout-books": ["UPDATE payout SET status = 'confirmed' WHERE network = %s"],
     "payout-credit": ["UPDATE payout_item i JOIN payout p ON p.id = i.payout_id SET i.amount = i.amount - 1"
                       " WHERE p.network = %s"],
+    "payout-entries": ["DELETE e FROM entry e JOIN journal j ON j.id = e.journal_id JOIN account a ON a.id = e.account_id"
+                       " WHERE j.network = %s AND j.kind = 'payment' AND a.kind = 'miner'"],
     "payout-unknown": ["DELETE i FROM payout_item i JOIN payout p ON p.id = i.payout_id WHERE p.network = %s",
                        "DELETE FROM payout WHERE network = %s"],
 }
@@ -227,6 +236,23 @@ def test_a_forged_row_is_found_and_freezes_payouts(pool, check):
         pool.query("DELETE e FROM entry e JOIN account a ON a.id = e.account_id WHERE a.network = CONCAT(%s, 'x')",
                    pool.network)
         pool.query("DELETE FROM account WHERE network = CONCAT(%s, 'x')", pool.network)
+
+
+def test_what_one_got_twice_and_another_never_is_found_though_all_sums_agree(pool):
+    one, two = pool.miner(), pool.miner()
+    block = pool.found(100 * COIN)
+    for miner in (one, two):
+        pool.shares(miner, 1, block)
+    sum_up(pool)
+    pool.mature()
+    pool.task("share-out")
+    pool.purse.held = 100 * COIN
+    assert audit(pool)["outcome"] == "clean"
+    pool.query("UPDATE entry SET account_id = (SELECT id FROM account WHERE miner_id = %s)"
+               " WHERE account_id = (SELECT id FROM account WHERE miner_id = %s)", one, two)
+    for miner, half in ((one, 2), (two, 0)):
+        pool.query("UPDATE account SET balance = %s WHERE miner_id = %s", half * 99 * COIN // 2, miner)
+    assert checks(audit(pool, status=1)) == {"credit-entries"}
 
 
 def test_a_difference_is_one_line_for_monitoring(pool):

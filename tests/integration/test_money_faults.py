@@ -49,14 +49,17 @@ class Story:
         return done.returncode
 
     def task(self, name, status=0, until=lambda: True):
-        """With the fault; if that did not do it, without until it ends with STATUS, and what is meant is true."""
+        """With the fault; if that did not do it, without until it ends with STATUS, and what is meant is true.
+        The exit status with the fault."""
+        code = status
         if self.fault:
             code = self.run(name, self.fault)
             assert code in (-9, 0, 1, 75), self.output
             self.struck = self.struck or code == -9
             if code == status and until():
-                return
+                return code
         assert victim.until(lambda: self.run(name) == status and until(), 180), f"{name}: {self.output}"
+        return code
 
     def owe(self, amount):
         miner = self.pay.owed(amount, self.receiver())
@@ -349,11 +352,16 @@ class OnBiblepay(Story):
         self.wallet.stop()
 
     def pay_until(self, true):
+        """With the fault until it has struck: one that keeps the wallet from answering would do so for ever."""
+        fault = self.fault
+
         def once():
-            self.task("pay")
+            if self.task("pay") != 0:
+                self.fault = None
             return true()
 
         wait(once)
+        self.fault = fault
 
 
 class Revived(OnBiblepay):
