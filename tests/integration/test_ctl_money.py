@@ -284,3 +284,34 @@ def test_explain_what_is_not_there(pool, what):
         assert "is no block, miner or payout" in explain(pool, what, status=65)
     pool.ctl("explain", status=64)
     pool.ctl("explain", "1", "2", status=64)
+
+
+# --- status ---
+
+
+def status_of(pool):
+    """What `status` says of the network's money: split, sent, confirmed, frozen."""
+    (network,) = as_json(pool, "status", status=1)["networks"]  # 1: it has no queue at the broker
+    return tuple(network[name] for name in ("blocks_split", "payouts_sent", "payouts_confirmed", "payouts_frozen"))
+
+
+def test_status_counts_the_day_s_money(pool):
+    assert status_of(pool) == (1, 0, 0, False)
+    old, young = "UTC_TIMESTAMP(6) - INTERVAL 25 HOUR", "UTC_TIMESTAMP(6) - INTERVAL 23 HOUR"
+    for kind, status, at in (("payment", "sent", young), ("payment", "confirmed", young), ("payment", "confirmed", old),
+                             ("payment", "stored", young), ("payment", "cancelled", young), ("sweep", "sent", young)):
+        pool.query("INSERT INTO payout (id, network, kind, status, wallet, amount, fee_payer, created_at)"
+                   f" VALUES (UUID(), %s, %s, %s, 'scripted', 1, 'pool', {at})", pool.network, kind, status)
+    assert status_of(pool) == (1, 2, 1, False)
+    pool.query(f"UPDATE block SET finished_at = {old} WHERE id = %s", pool.block)
+    pool.ctl("payouts", "freeze", "--network", pool.network, "--reason", "a test")
+    assert status_of(pool) == (0, 2, 1, True)
+    pool.ctl("payouts", "thaw", "--network", pool.network, "--reason", "a test", "--force")
+    assert status_of(pool) == (0, 2, 1, False)
+
+
+def test_status_shows_that_payouts_are_frozen(pool):
+    assert "frozen" not in pool.ctl("status", status=1)
+    pool.ctl("payouts", "freeze", "--network", pool.network, "--reason", "a test")
+    text = pool.ctl("status", status=1)
+    assert "frozen" in text and re.search(r"Blocks split +1\b", text)

@@ -434,6 +434,9 @@ def test_a_block_that_lost_and_came_back_is_paid_once(money):
                     pool.network) == f"{block}.2"
 
 
+SCHEMES = ("prop", "pplns", "solo")
+
+
 def random_block(pool, choice, miners):
     if choice.random() < 0.6:
         bits = choice.choice(["207fffff", "2000ffff"])
@@ -457,19 +460,22 @@ def random_step(pool, choice, miners):
         pool.task(task)
 
 
-@pytest.mark.parametrize("scheme", ["prop", "pplns", "solo"])
-def test_money_is_conserved(money, seed, scheme):
-    """Random shares, fees and reorganisations: what the blocks on the chain brought is, to the last unit,
-    with the miners and the pool; each share is paid with one block at most."""
+def live(money, scheme, seed):
+    """A pool's life by chance, which is the same again for the same SEED; the pool and its miners."""
     choice = random.Random(f"{seed} {scheme}")
-    pool = money(scheme=scheme, fee_bp=choice.choice([0, 1, 333, 10000]), maturity_blocks=4,
-                 pplns_percent=choice.choice([100, 1000, 100000]))
+
+    def settings():
+        return {"scheme": choice.choice(SCHEMES) if scheme == "any" else scheme, "maturity_blocks": 4,
+                "fee_bp": choice.choice([0, 1, 333, 10000, choice.randrange(0, 3000)]),
+                "pplns_percent": choice.choice([100, 1000, 100000])}
+
+    pool = money(**settings())
     miners = [pool.miner() for _ in range(5)]
     pool.alive()
     for step in range(10):
         random_step(pool, choice, miners)
         if step % 3 == 0:
-            pool.configure(scheme=scheme, fee_bp=choice.randrange(0, 3000), maturity_blocks=4)
+            pool.configure(**settings())
         pool.alive()
     pool.chain.add(OURS, 12345)
     for _ in range(4):
@@ -481,6 +487,10 @@ def test_money_is_conserved(money, seed, scheme):
         if not pool.query("SELECT id FROM block WHERE network = %s AND pool_block AND status IN"
                           " ('open', 'assigned', 'processing', 'stale')", pool.network):
             break
+    return pool, miners
+
+
+def check_conserved(pool, miners):
     won = sum(b["subsidy"] for b in pool.chain.blocks[1:] if b["recipient"] == OURS)
     balances = pool.balances()
     assert balances.pop("mature", 0) == -won
@@ -489,6 +499,23 @@ def test_money_is_conserved(money, seed, scheme):
     assert pool.one("SELECT COUNT(*) FROM share s JOIN block b ON b.id = s.block_id WHERE s.network = %s"
                     " AND b.status <> 'finished'", pool.network) == 0
     assert pool.one("SELECT COUNT(*) FROM payout_freeze WHERE network = %s", pool.network) == 0
+    pool.books_hold()
+    pool.ctl("explain", str(pool.chain.blocks.index(next(b for b in pool.chain.blocks if b["subsidy"] == 12345))),
+             "--network", pool.network)
+
+
+@pytest.mark.parametrize("scheme", [*SCHEMES, "any"])
+def test_money_is_conserved(money, scheme):
+    """Shares, fees, schemes and reorganisations by chance: what the blocks on the chain brought is, to the last
+    unit, with the miners and the pool; each share is paid with one block at most."""
+    check_conserved(*live(money, scheme, seed=1))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("scheme", [*SCHEMES, "any"])
+def test_money_is_conserved_again_and_again(money, seed, scheme, number):
+    check_conserved(*live(money, scheme, seed=f"{seed} {number}"))
 
 
 # --- on a real node ---
