@@ -13,7 +13,7 @@ REVOKE ALL PRIVILEGES, GRANT OPTION FROM penstock_frontend_rights;
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM penstock_backend_rights;
 
 -- ---------------------------------------------------------------------------------------------
--- Frontend: adds to three tables, reads views made for it. It never changes or deletes, reads no
+-- Frontend: adds to five tables, reads views made for it. It never changes or deletes, reads no
 -- base table, and calls nothing.
 --
 -- INSERT is granted by column. What is missing is set by the server: the time stamps; worker.id (a
@@ -58,6 +58,9 @@ GRANT SELECT ON penstock.site_payout TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_ledger TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_audit TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_freeze TO penstock_frontend_rights;
+-- wishes for notifications, and that somebody knows a token; it reads neither
+GRANT INSERT (id, network, address, channel, target, events) ON penstock.notify_subscription TO penstock_frontend_rights;
+GRANT INSERT (token_hash, kind) ON penstock.notify_answer TO penstock_frontend_rights;
 -- for monitoring: scheduled tasks and workers
 GRANT SELECT ON penstock.site_task TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_lane TO penstock_frontend_rights;
@@ -131,6 +134,13 @@ GRANT SELECT, INSERT, UPDATE ON penstock.miner_stats_hour TO penstock_backend_ri
 GRANT SELECT, INSERT, UPDATE ON penstock.worker_day TO penstock_backend_rights;
 GRANT SELECT, INSERT, UPDATE ON penstock.rejected_day TO penstock_backend_rights;
 GRANT SELECT, INSERT ON penstock.audit_run TO penstock_backend_rights;
+
+-- notifications: wishes and answers are read; what follows from them
+GRANT SELECT ON penstock.notify_subscription TO penstock_backend_rights;
+GRANT SELECT ON penstock.notify_answer TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE (status, confirmed_at, ended_at) ON penstock.notify_state TO penstock_backend_rights;
+GRANT SELECT, INSERT ON penstock.notify_token TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE (status, attempts, next_at, sent_at, answer) ON penstock.notify_queue TO penstock_backend_rights;
 
 -- clean-up: what is old goes by procedures that decide themselves what is (sql/ledger.sql)
 GRANT EXECUTE ON PROCEDURE penstock.drop_old_day TO penstock_backend_rights;

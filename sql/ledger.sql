@@ -154,6 +154,9 @@ GRANT SELECT, DELETE ON penstock.work TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.share_stats TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.rejected_stats TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.rejected_worker_stats TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.notify_answer TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.notify_queue TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, DELETE ON penstock.notify_token TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.task_run TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, DELETE ON penstock.lane_progress TO 'penstock_cleaner'@'localhost';
 
@@ -243,6 +246,14 @@ BEGIN
         DELETE FROM rejected_stats WHERE network = p_network AND minute < v_minute LIMIT p_most;
     WHEN 'rejected_worker_stats' THEN
         DELETE FROM rejected_worker_stats WHERE network = p_network AND hour < v_minute DIV 60 LIMIT p_most;
+    WHEN 'notify_answer' THEN
+        DELETE FROM notify_answer WHERE created_at < v_before LIMIT p_most;
+    WHEN 'notify_queue' THEN -- an event may be found again for a day
+        DELETE FROM notify_queue WHERE created_at < v_before AND created_at < UTC_TIMESTAMP(6) - INTERVAL 7 DAY
+         LIMIT p_most;
+    WHEN 'notify_token' THEN -- those in old mails stop messages for a year
+        DELETE FROM notify_token WHERE created_at < v_before AND created_at < UTC_TIMESTAMP(6) - INTERVAL 365 DAY
+         LIMIT p_most;
     WHEN 'task_run' THEN
         DELETE FROM task_run WHERE started_at < v_before LIMIT p_most;
     WHEN 'lane_progress' THEN

@@ -404,6 +404,72 @@ static const struct conf_setting task_settings[] = {
     {0},
 };
 
+#define NTF(member) offsetof(struct notify_conf, member)
+
+static const struct conf_setting notify_settings[] = {
+    {.name = "url",
+     .type = CONF_STRING,
+     .offset = NTF(url),
+     .min = 0,
+     .max = 200,
+     .deflt = "",
+     .text = "Where the pool's pages are, for the links in messages, without a / at its end; none: "
+             "nobody is told anything.",
+     .example = "https://pool.example.org"},
+    {.name = "from",
+     .type = CONF_STRING,
+     .offset = NTF(from),
+     .min = 1,
+     .max = 254,
+     .deflt = "penstock@localhost",
+     .text = "Sender of the mails.",
+     .example = "pool@example.org"},
+    {.name = "sendmail",
+     .type = CONF_PATH,
+     .offset = NTF(sendmail),
+     .min = 1,
+     .max = 4095,
+     .deflt = "/usr/sbin/sendmail",
+     .text = "Program of the local mail server that takes a mail on its standard input (-t -i)."},
+    {.name = "operator_mail",
+     .type = CONF_STRING,
+     .offset = NTF(operator_mail),
+     .min = 0,
+     .max = 254,
+     .deflt = "",
+     .text = "Who is mailed when an audit finds a difference; none: nobody.",
+     .example = "operator@example.org"},
+    {.name = "operator_webhook",
+     .type = CONF_STRING,
+     .offset = NTF(operator_webhook),
+     .min = 0,
+     .max = 254,
+     .deflt = "",
+     .text = "URL (https) that is called then; none: none.",
+     .example = "https://alerts.example.org/hook"},
+    {.name = "silent_minutes",
+     .type = CONF_INT,
+     .offset = NTF(silent_minutes),
+     .unit = "min",
+     .min = 10,
+     .max = 1440,
+     .deflt = "30",
+     .text = "A worker is silent when its last share is this long ago."},
+    {.name = "webhook_private",
+     .type = CONF_BOOL,
+     .offset = NTF(webhook_private),
+     .deflt = "no",
+     .text = "Let webhooks lead to private addresses too: whoever subscribes can then make the "
+             "backend call what only it reaches."},
+    {.name = "webhook_ca",
+     .type = CONF_PATH,
+     .offset = NTF(webhook_ca),
+     .max = 4095,
+     .deflt = "",
+     .text = "File of CA certificates for webhooks; none: the system's."},
+    {0},
+};
+
 static const struct conf_section log_section = LOG_SECTION(offsetof(struct backend_conf, log));
 static const struct conf_section db_section = DB_SECTION(offsetof(struct backend_conf, database));
 static const struct conf_section broker_section =
@@ -419,6 +485,12 @@ static const struct conf_section task_section = {
     .text = "How long the daily clean-up leaves things alone.",
     .offset = offsetof(struct backend_conf, task),
     .settings = task_settings,
+};
+static const struct conf_section notify_section = {
+    .name = "notify",
+    .text = "Mails and webhooks for those who asked for them.",
+    .offset = offsetof(struct backend_conf, notify),
+    .settings = notify_settings,
 };
 static const struct conf_section network_section = {
     .name = "network",
@@ -438,8 +510,9 @@ static const struct conf_section wallet_section = {
 };
 
 static const struct conf_section *const sections[] = {
-    &log_section,  &db_section,      &broker_section, &worker_section,
-    &task_section, &network_section, &wallet_section, NULL,
+    &log_section,     &db_section,     &broker_section,
+    &worker_section,  &task_section,   &notify_section,
+    &network_section, &wallet_section, NULL,
 };
 
 const struct conf_schema backend_schema = {

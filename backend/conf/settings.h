@@ -73,6 +73,16 @@ struct task_conf {
     int64_t stats_keep_days;
 };
 
+/* Mails and webhooks; with no url nobody is told anything. */
+struct notify_conf {
+    char *url; /* of the pool, without a '/' at its end; "": none */
+    char *from, *sendmail;
+    char *operator_mail, *operator_webhook; /* "": none */
+    int64_t silent_minutes;
+    bool webhook_private;
+    char *webhook_ca; /* "": the system's */
+};
+
 #define WORK_KEEP_DAYS 2 /* beyond share_keep_days */
 
 struct backend_conf {
@@ -81,6 +91,7 @@ struct backend_conf {
     struct broker_conf broker;
     struct worker_conf worker;
     struct task_conf task;
+    struct notify_conf notify;
     struct conf_list networks; /* struct backend_network */
     struct conf_list wallets;  /* struct wallet_conf */
 };

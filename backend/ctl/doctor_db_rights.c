@@ -44,7 +44,8 @@ static bool any_column(const struct column *c)
 /* What a frontend must leave to the server or the operator, and every table that is not its own. */
 static bool not_the_frontends(const struct column *c)
 {
-    static const char *const intake[] = {"miner", "worker", "work", "incident", NULL};
+    static const char *const intake[] = {
+        "miner", "worker", "work", "incident", "notify_subscription", "notify_answer", NULL};
     static const char *const operators[] = {"disabled", "status", NULL};
 
     return any_column(c) &&
@@ -54,8 +55,10 @@ static bool not_the_frontends(const struct column *c)
 /* The backend takes nothing in, and the books are written by their procedure alone. */
 static bool not_the_backends(const struct column *c)
 {
-    static const char *const others[] = {"miner", "worker",  "work",           "journal",
-                                         "entry", "account", "schema_version", NULL};
+    static const char *const others[] = {
+        "miner",         "worker",  "work",           "journal",
+        "entry",         "account", "schema_version", "notify_subscription",
+        "notify_answer", NULL};
 
     return any_column(c) && is_one_of(c->table, others);
 }
@@ -87,6 +90,11 @@ static const struct {
     {"payout_input", {"active"}},
     {"payout_freeze", {NULL}},
     {"audit_run", {NULL}},
+    {"notify_subscription", {NULL}},
+    {"notify_answer", {NULL}},
+    {"notify_token", {NULL}},
+    {"notify_state", {"status", "confirmed_at", "ended_at"}},
+    {"notify_queue", {"status", "attempts", "next_at", "sent_at", "answer"}},
     {"task_run", {"ended_at", "outcome", "detail"}},
 };
 

@@ -117,6 +117,9 @@ static enum task_result delete_rows(struct cleaning *c)
         {"work", keep->share_keep_days + WORK_KEEP_DAYS},
         {"task_run", keep->stats_keep_days},
         {"lane_progress", 1},
+        {"notify_answer", keep->stats_keep_days},
+        {"notify_queue", keep->stats_keep_days},
+        {"notify_token", keep->stats_keep_days},
     };
     enum db_result r = DB_OK;
 

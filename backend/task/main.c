@@ -18,7 +18,7 @@
 /* In the order in which they follow each other. */
 static const struct task *const tasks[] = {
     &find_blocks_task,  &assign_shares_task, &share_out_task,   &pay_task,      &audit_task,
-    &find_payouts_task, &roll_stats_task,    &rate_miners_task, &clean_up_task,
+    &find_payouts_task, &roll_stats_task,    &rate_miners_task, &clean_up_task, &notify_task,
 };
 
 #define TASKS        (sizeof tasks / sizeof tasks[0])

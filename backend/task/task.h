@@ -62,7 +62,7 @@ struct task {
 };
 
 extern const struct task assign_shares_task, audit_task, clean_up_task, find_blocks_task,
-    find_payouts_task, pay_task, rate_miners_task, roll_stats_task, share_out_task;
+    find_payouts_task, notify_task, pay_task, rate_miners_task, roll_stats_task, share_out_task;
 
 /* --- for tasks (run.c) --- */
 

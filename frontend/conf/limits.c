@@ -17,6 +17,7 @@ const struct limit_meaning limit_meanings[LIMITS] = {
     [LIMIT_NEW_MINER] = {"new_miner_per_ip", "limit_new_miner", HOUR},
     [LIMIT_NEW_WORKER] = {"new_worker_per_ip", "limit_new_worker", HOUR},
     [LIMIT_READ_IP] = {"reads_per_ip", "limit_reads", MINUTE},
+    [LIMIT_NOTIFY_IP] = {"notify_per_ip", "limit_notify", HOUR},
 };
 
 /* A limit's two rows: NAME is its rate, NAME_burst how many may come at once. */
@@ -69,6 +70,9 @@ const struct conf_setting limits_settings[] = {
                "Worker names that are new to the pool, from one address"),
     LIMIT_ROWS(LIMIT_READ_IP, "reads_per_ip", "minute", 300, 300,
                "Pages and API answers for one address that no cache had"),
+    LIMIT_ROWS(LIMIT_NOTIFY_IP, "notify_per_ip", "hour", 20, 20,
+               "Wishes for notifications, confirmations and ends of them from one address, or from "
+               "one IPv6 /64"),
     {0}};
 
 char *limits_check_networks(const char *setting, const struct conf_words *words)

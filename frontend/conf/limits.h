@@ -15,6 +15,7 @@ enum limit {
     LIMIT_NEW_MINER,
     LIMIT_NEW_WORKER,
     LIMIT_READ_IP,
+    LIMIT_NOTIFY_IP,
     LIMITS
 };
 

@@ -81,6 +81,12 @@ static const struct conf_setting site_settings[] = {
      .example = "help@pool.example",
      .text = "Mail address or web address where miners find help, at the foot of every page; "
              "empty: none."},
+    {.name = "notify",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct site_conf, notify),
+     .deflt = "no",
+     .text = "Take wishes for notifications at /notify; the backend needs [notify] url to send "
+             "them."},
     {0}};
 
 const char *const frontend_miner_names[] = {

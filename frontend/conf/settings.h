@@ -21,6 +21,7 @@ struct site_conf {
     char *pool_name;
     char *url;     /* of the pool, without a '/' at its end; "": what the browser asked for */
     char *contact; /* a mail or web address; "": none */
+    bool notify;   /* wishes for notifications are taken */
 };
 
 struct frontend_network {

@@ -4,6 +4,7 @@
 #include "frontend/api/api.h"
 #include "frontend/fcgi/warm_up.h"
 #include "frontend/health/health.h"
+#include "frontend/notify/notify.h"
 #include "frontend/site/site.h"
 #include "frontend/web/answer.h"
 
@@ -20,6 +21,11 @@ static const struct route {
     {"GET", "/warm-up", warm_up_handle},
     {"GET", "/isalive", health_isalive},
     {"GET", "/metrics", health_metrics},
+    {"POST", "/notify/subscribe", notify_subscribe},
+    {"GET", "/notify/confirm", notify_confirm},
+    {"POST", "/notify/confirm", notify_confirm},
+    {"GET", "/notify/stop", notify_stop},
+    {"POST", "/notify/stop", notify_stop},
     {"GET", "/api/pools", api_pools},
     {"GET", "/api/pools/*", api_pool},
     {"GET", "/api/pools/*/blocks", api_blocks},

@@ -86,3 +86,74 @@ CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW site_rejected_day 
     SELECT m.network, m.address, w.name AS worker, d.reason, d.rejected
       FROM miner m JOIN rejected_day d ON d.miner_id = m.id AND d.rejected > 0
       JOIN worker w ON w.id = d.worker_id;
+
+-- ---------------------------------------------------------------------------------------------
+-- Notifications. A frontend adds wishes and answers, and changes neither: who asked for what, and that
+-- somebody knows the token that was sent to an address. What follows from them is the backend's.
+-- ---------------------------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS notify_subscription (
+    id          UUID          NOT NULL,
+    network     VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL,
+    address     VARCHAR(90)   CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL COMMENT 'the miner''s',
+    channel     ENUM ('mail', 'webhook') NOT NULL,
+    target      VARCHAR(254)  CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL COMMENT 'as somebody typed it; anybody can write anything',
+    events      SET ('block', 'payout', 'silent') NOT NULL,
+    created_at  DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    PRIMARY KEY (id),
+    KEY notify_subscription_created (created_at),
+    KEY notify_subscription_target (target, created_at),
+    KEY notify_subscription_miner (network, address, created_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS notify_answer (
+    id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+    token_hash  BINARY(32)    NOT NULL COMMENT 'SHA-256 of the token; of none that was sent: means nothing',
+    kind        ENUM ('confirm', 'stop') NOT NULL,
+    created_at  DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    PRIMARY KEY (id),
+    KEY notify_answer_token (token_hash),
+    KEY notify_answer_created (created_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS notify_state (
+    subscription_id UUID      NOT NULL,
+    status      ENUM ('asked', 'active', 'ended', 'refused') NOT NULL
+                COMMENT 'asked: its address is to confirm it; refused: too many, or no such miner',
+    secret      BINARY(16)    NOT NULL COMMENT 'signs what a webhook is sent; known to its receiver',
+    asked_at    DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    confirmed_at DATETIME(6)  NULL,
+    ended_at    DATETIME(6)   NULL,
+    PRIMARY KEY (subscription_id),
+    KEY notify_state_status (status, asked_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_nopad_bin;
+
+-- The tokens that were sent, one with each message. Who has one may confirm, or stop.
+CREATE TABLE IF NOT EXISTS notify_token (
+    token_hash  BINARY(32)    NOT NULL,
+    subscription_id UUID      NOT NULL,
+    created_at  DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    PRIMARY KEY (token_hash),
+    KEY notify_token_of (subscription_id),
+    KEY notify_token_created (created_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_nopad_bin;
+
+-- Messages. The event names what it is about, so that each is queued once.
+CREATE TABLE IF NOT EXISTS notify_queue (
+    id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+    subscription_id UUID      NOT NULL COMMENT 'nil: the operator''s, to the addresses in the settings',
+    channel     ENUM ('mail', 'webhook') NOT NULL,
+    event       VARCHAR(120)  CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL,
+    network     VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL,
+    kind        VARCHAR(16)   CHARACTER SET ascii COLLATE ascii_nopad_bin NOT NULL,
+    detail      VARCHAR(400)  NOT NULL COMMENT 'one sentence for people',
+    status      ENUM ('queued', 'sent', 'given_up') NOT NULL DEFAULT 'queued',
+    attempts    INT UNSIGNED  NOT NULL DEFAULT 0,
+    next_at     DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    created_at  DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    sent_at     DATETIME(6)   NULL,
+    answer      VARCHAR(160)  NOT NULL DEFAULT '' COMMENT 'why the last attempt failed',
+    PRIMARY KEY (id),
+    UNIQUE KEY notify_queue_event (subscription_id, channel, event),
+    KEY notify_queue_due (status, next_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_nopad_bin;

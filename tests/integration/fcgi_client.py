@@ -49,8 +49,13 @@ class Frontend:
     def __init__(self, path):
         self.path = path
 
-    def get(self, path, query="", method="GET", headers=None, ip="127.0.0.1"):
+    def post(self, path, body, query="", ip="127.0.0.1"):
+        """A form."""
+        return self.get(path, query, "POST", ip=ip, body=body.encode())
+
+    def get(self, path, query="", method="GET", headers=None, ip="127.0.0.1", body=b""):
         variables = {"REQUEST_METHOD": method, "SCRIPT_NAME": path, "QUERY_STRING": query, "REMOTE_ADDR": ip,
+                     **({"CONTENT_LENGTH": str(len(body))} if body else {}),
                      **{f"HTTP_{name.upper().replace('-', '_')}": value
                         for name, value in (headers or {}).items()}}
         data = b"".join(pair(name, value) for name, value in variables.items())
@@ -58,7 +63,7 @@ class Frontend:
             sock.settimeout(180)
             sock.connect(str(self.path))
             sock.sendall(record(BEGIN, struct.pack(">HB5x", 1, 0)) + record(PARAMS, data) +
-                         record(PARAMS) + record(STDIN))
+                         record(PARAMS) + (record(STDIN, body) if body else b"") + record(STDIN))
             with sock.makefile("rb") as stream:
                 out = b""
                 for kind, part in records(stream):

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 import requests
 
+from action_client import poll
 from conftest import ROOT
 from installed_pool import Apache, install, open_folder, run
 from test_first_light import mine
@@ -18,7 +19,7 @@ from test_first_light import mine
 pytestmark = pytest.mark.own_state
 
 DOC = {f"usr/share/doc/penstock/{name}" for name in ("INSTALL.md", "LICENSE", "README.md")}
-TASKS = ["assign-shares", "audit", "clean-up", "find-blocks", "pay", "rate-miners", "roll-stats",
+TASKS = ["assign-shares", "audit", "clean-up", "find-blocks", "notify", "pay", "rate-miners", "roll-stats",
          "share-out"]
 SQL = {f"usr/share/penstock/{path.relative_to(ROOT)}" for path in (ROOT / "sql").rglob("*")
        if path.is_file()}
@@ -288,7 +289,7 @@ def test_a_worker_makes_no_call_that_its_unit_forbids(env, rpc, everything, tmp_
         await_lines(worker.stderr, "worker.started")
     finally:
         worker.terminate()
-        worker.communicate(timeout=60)
+        worker.communicate(timeout=180)
     calls = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.M))
     assert {"connect", "execve", "clone3", "fdatasync", "rename"} <= calls
     assert calls - allowed_calls(everything / "usr/lib/systemd/system" / UNITS[0]) == set()
@@ -321,8 +322,11 @@ def test_debians_apache_with_the_installed_site(env, apache):
     before = apache.programs()
     for url in [f"http://127.0.0.1:{apache.http}", f"https://127.0.0.1:{apache.https}"] * 60:
         assert requests.get(f"{url}/nothing", verify=env["PENSTOCK_CA"], timeout=60).status_code == 404
-    names = sorted(path.name for path in apache.log.glob("refused.log*"))
-    assert names == ["refused.log", "refused.log.1", "refused.log.2"]
+
+    def names():
+        return sorted(path.name for path in apache.log.glob("refused.log*"))
+
+    assert poll(lambda: names() == ["refused.log", "refused.log.1", "refused.log.2"]), names()
     assert sum(path.stat().st_size for path in apache.log.glob("refused.log*")) < 3 * 1100
     assert apache.programs() == before
     assert not list(apache.log.glob("error.log*")), "logrotate would reload Apache for this one"

@@ -93,8 +93,8 @@ static void test_periods(void **state)
 
     (void)state;
     for (enum limit which = 0; which < LIMITS; which++) {
-        bool hourly =
-            which == LIMIT_OPEN_WORK || which == LIMIT_NEW_MINER || which == LIMIT_NEW_WORKER;
+        bool hourly = which == LIMIT_OPEN_WORK || which == LIMIT_NEW_MINER ||
+                      which == LIMIT_NEW_WORKER || which == LIMIT_NOTIFY_IP;
         int64_t later = 1000 + (hourly ? 3600 : 60) * 1000;
 
         assert_true(limits_by_ip(l, which, &ip, 1000));
