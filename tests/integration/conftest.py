@@ -200,6 +200,26 @@ def process_state(state, name):
     return None if letter in "ZX" else letter
 
 
+def suspend(pid):
+    """Stops a process and returns once it stands still: SIGSTOP is for the first of its threads that runs,
+    and until then the others go on."""
+    def moving():
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            try:
+                stat = (task / "stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                return True  # it has just ended
+            if stat.rsplit(") ", 1)[1][0] not in "Tt":
+                return True
+        return False
+
+    os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + 60
+    while moving():
+        assert time.monotonic() < end, f"process {pid} does not stop"
+        time.sleep(0.001)
+
+
 def damage(state):
     """What does not run as it should: pairs of a part's name and its state letter."""
     parts = (pathlib.Path(state) / "conf/parts").read_text(encoding="ascii").split()

@@ -8,6 +8,7 @@
 #include "common/db/db.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -23,7 +24,8 @@
 
 #define QUERY_MS    400
 #define CONNECT_MS  800
-#define SLACK_MS    4000 /* for a busy machine */
+#define SLACK_MS    30000 /* for a busy machine */
+#define PATIENCE_MS 60000 /* of every fixture, unless a time-out is meant */
 #define CONNECTIONS 10
 
 static char *setting(const char *name)
@@ -54,8 +56,8 @@ static void open_db(struct fixture *f, char *host, char *ca)
                                .user = setting("ITEST_DB_USER"),
                                .password_file = setting("ITEST_DB_PASSWORD_FILE"),
                                .tls_ca = ca,
-                               .connect_timeout_ms = CONNECT_MS,
-                               .query_timeout_ms = QUERY_MS};
+                               .connect_timeout_ms = PATIENCE_MS,
+                               .query_timeout_ms = PATIENCE_MS};
     f->db = db_open(&f->conf, err, sizeof err);
     if (f->db == NULL)
         fail_msg("%s", err);
@@ -136,6 +138,41 @@ static void test_no_silent_fallback(void **state)
     db_close(&f.db);
 }
 
+/* Does some thread of PID not stand still? */
+static bool is_moving(pid_t pid)
+{
+    char path[64], text[512];
+    bool moving = false;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    assert_non_null(tasks);
+    for (struct dirent *e; (e = readdir(tasks)) != NULL && !moving;) {
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%.20s/stat", (int)pid, e->d_name);
+        FILE *f = fopen(path, "re");
+        size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
+        if (f != NULL)
+            fclose(f);
+        text[n] = '\0';
+        const char *letter = strrchr(text, ')');
+        moving = letter == NULL || letter[2] != 'T';
+    }
+    closedir(tasks);
+    return moving;
+}
+
+/* SIGSTOP is for the first thread that runs; until then the others go on. */
+static void suspend(pid_t pid)
+{
+    int64_t end = clock_mono_ms() + PATIENCE_MS;
+
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    while (is_moving(pid) && clock_mono_ms() < end)
+        clock_sleep_ms(1);
+}
+
 static void test_stopped_server(void **state)
 {
     struct fixture f, other;
@@ -145,7 +182,9 @@ static void test_stopped_server(void **state)
     open_db(&f, "127.0.0.1", setting("ITEST_DB_CA"));
     open_db(&other, "127.0.0.1", setting("ITEST_DB_CA"));
     assert_db(f.db, DB_OK, db_ping(f.db));
-    assert_int_equal(kill(pid, SIGSTOP), 0);
+    f.conf.query_timeout_ms = QUERY_MS;
+    other.conf.connect_timeout_ms = CONNECT_MS;
+    suspend(pid);
     int64_t start = clock_mono_ms(), value;
     enum db_result established = db_query(f.db, "SELECT 1", NULL, 0, take_int, &value);
     int64_t middle = clock_mono_ms();
@@ -159,7 +198,7 @@ static void test_stopped_server(void **state)
     assert_in_range(middle - start, QUERY_MS - 20, QUERY_MS + SLACK_MS);
     assert_in_range(end - middle, CONNECT_MS - 20, CONNECT_MS + SLACK_MS);
     assert_in_range(closed - end, 0, SLACK_MS);
-    clock_sleep_ms(200);
+    f.conf.query_timeout_ms = PATIENCE_MS;
     assert_db(f.db, DB_OK, db_query(f.db, "SELECT 1", NULL, 0, take_int, &value));
     db_close(&f.db);
 }
@@ -218,6 +257,7 @@ static enum db_result ping_silenced(size_t limit, int64_t *ret_ms)
     open_db(&f, "127.0.0.1", setting("ITEST_DB_CA"));
     f.conf.port = ntohs(a.sin_port);
     f.conf.connect_timeout_ms = 150;
+    f.conf.query_timeout_ms = QUERY_MS;
     int64_t start = clock_mono_ms();
     enum db_result r = db_ping(f.db);
     db_close(&f.db);
@@ -256,8 +296,10 @@ static void test_server_full(void **state)
     assert_db(f[n - 1].db, DB_UNAVAILABLE, r);
     assert_int_equal(db_errno(f[n - 1].db), 1040);
     db_close(&f[0].db);
-    clock_sleep_ms(100);
-    assert_db(f[n - 1].db, DB_OK, db_ping(f[n - 1].db)); /* as soon as there is room */
+    int64_t end = clock_mono_ms() + PATIENCE_MS;
+    while ((r = db_ping(f[n - 1].db)) != DB_OK && clock_mono_ms() < end)
+        clock_sleep_ms(20);
+    assert_db(f[n - 1].db, DB_OK, r); /* as soon as there is room */
     while (n-- > 1)
         db_close(&f[n].db);
 }

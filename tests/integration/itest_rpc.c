@@ -190,25 +190,34 @@ static void test_time_out(void **state)
     clock_sleep_ms(1500); /* until the node's only thread is free again */
 }
 
-/* Each large reply over a reused connection stalls for 44 ms; with `large` none must, unless the
- * machine is busy. */
-static void test_large_reply_does_not_stall(void **state)
+/* The quickest of 50 calls, in milliseconds. */
+static int64_t quickest_of(struct rpc *rpc, struct rpc_call *c, const char *member)
 {
-    json_t *rules = json_pack("[{s:[s,s]}]", "rules", "mweb", "segwit");
-    struct rpc_call c = {.method = "getblocktemplate", .params = rules, .large = true};
     int64_t quickest = INT64_MAX;
 
     for (int i = 0; i < 50; i++) {
         int64_t start = clock_mono_ms();
 
-        rpc_perform(*state, &c, 1);
+        rpc_perform(rpc, c, 1);
         if (clock_mono_ms() - start < quickest)
             quickest = clock_mono_ms() - start;
-        assert_int_equal(c.result, RPC_OK);
-        assert_true(json_is_integer(json_object_get(c.reply, "coinbasevalue")));
-        rpc_calls_clear(&c, 1);
+        assert_int_equal(c->result, RPC_OK);
+        assert_true(json_is_integer(json_object_get(c->reply, member)));
+        rpc_calls_clear(c, 1);
     }
-    assert_in_range(quickest, 0, 35);
+    return quickest;
+}
+
+/* Each large reply over a reused connection stalls for 44 ms; with `large` none must, unless the
+ * machine is busy: then small ones take their time, too. */
+static void test_large_reply_does_not_stall(void **state)
+{
+    json_t *rules = json_pack("[{s:[s,s]}]", "rules", "mweb", "segwit");
+    struct rpc_call c = {.method = "getblocktemplate", .params = rules, .large = true};
+    struct rpc_call small = {.method = "getmininginfo"};
+    int64_t usual = quickest_of(*state, &small, "blocks");
+
+    assert_in_range(quickest_of(*state, &c, "coinbasevalue"), 0, 35 + 5 * usual);
     json_decref(rules);
 }
 

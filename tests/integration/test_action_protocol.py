@@ -15,6 +15,7 @@ import uuid
 
 import pytest
 from action_client import END, HEALTH_DOWN, Client, error, poll, read_one, request
+from conftest import suspend
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 from miners import Metronome  # noqa: E402
@@ -385,7 +386,7 @@ class Load:
 @contextlib.contextmanager
 def paused(env, name):
     pid = int((pathlib.Path(env["PENSTOCK_STATE"]) / "pid" / name).read_text())
-    os.kill(pid, signal.SIGSTOP)
+    suspend(pid)
     try:
         yield
     finally:

@@ -17,6 +17,7 @@ import uuid
 
 import pytest
 from action_client import Client, error, poll
+from conftest import suspend
 
 SLOW = error("Too many requests, slow down")
 LIMITS = """[frontend]
@@ -295,7 +296,7 @@ def test_a_ban_ends_by_itself(client, address, penstockctl, rows):
 @contextlib.contextmanager
 def stopped(env, name):
     pid = int((pathlib.Path(env["PENSTOCK_STATE"]) / "pid" / name).read_text(encoding="ascii"))
-    os.kill(pid, signal.SIGSTOP)
+    suspend(pid)
     try:
         yield
     finally:

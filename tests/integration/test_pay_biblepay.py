@@ -11,6 +11,7 @@ import pytest
 
 from backend_conf import BIBLEPAY
 from biblepay import Wallet, address_of
+from conftest import suspend
 from paying import COIN, Payments, fault_program, wait  # noqa: F401
 
 SETTLE = 1
@@ -243,7 +244,7 @@ def test_a_wallet_that_stood_still(wallet, payments):
     def stop_at_send():
         while not pay.statuses():
             time.sleep(0.002)
-        os.kill(wallet.process.pid, signal.SIGSTOP)
+        suspend(wallet.process.pid)
 
     watcher = threading.Thread(target=stop_at_send, daemon=True)
     watcher.start()

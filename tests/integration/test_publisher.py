@@ -13,6 +13,7 @@ import time
 
 import pytest
 from action_client import Client, poll
+from conftest import suspend
 from test_action_protocol import accepted, queued, solution  # noqa: F401
 
 TOKENS = "publisher-%s-%d"
@@ -118,7 +119,7 @@ def test_killed_under_load_it_loses_nothing(env, client, publisher, queued):  # 
 def test_stopped_it_delays_nobody_for_long(client, publisher, queued):  # noqa: F811
     """A publisher that hangs: miners are served without it, and it is used again when it goes on."""
     pid = publisher()
-    os.kill(pid, signal.SIGSTOP)
+    suspend(pid)
     try:
         for i in range(10):
             assert poll(lambda i=i: send(client, f"stopped-{i}"))
