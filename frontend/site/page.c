@@ -39,7 +39,11 @@ static void write_head(struct site *p, const char *title)
 {
     html_raw(&p->h, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                    "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
+                    "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                    "<meta name=\"description\" content=\"A mining pool for ");
+    html_text(&p->h, page_coin(p->net));
+    html_raw(&p->h, ": its hash rate, its blocks and payments, and what each miner earns.\">\n"
+                    "<title>");
     html_text(&p->h, title);
     html_raw(&p->h, " · ");
     html_text(&p->h, p->s->conf->site.pool_name);

@@ -10,6 +10,8 @@ enum { POOL_FINE_WORKERS = 2000, MINER_FINE_WORKERS = 40 };
 
 enum { WEEK_HOURS = 168, DAY_HOURS = 24, DAYS = 30 };
 enum { FINE_STEPS = READ_FINE_MINUTES / READ_FINE_STEP };
+/* A plot of a pool that is young begins where its work does: but it shows this much. */
+enum { FINE_LEAST = FINE_STEPS / 2, HOURS_LEAST = 12 };
 
 /* --- markup --- */
 
@@ -70,8 +72,8 @@ static void write_count(struct site *p, uint64_t n)
 
 static void write_empty(struct site *p)
 {
-    html_raw(&p->h, "<p class=\"empty\">Nothing to draw yet: the plot begins with the first full "
-                    "period in which work came in.</p>\n");
+    html_raw(&p->h, "<p class=\"empty\">The plot by the hour begins with the first full hour of "
+                    "work.</p>\n");
 }
 
 /* --- steps of a plot --- */
@@ -128,10 +130,20 @@ static bool take_miner_hour(void *ctx, const struct read_miner_hour *h)
     return take(ctx, h->hour, h->shares, h->difficulty);
 }
 
-/* Rows of RATE_PLOT; a step lasts STEP_S seconds. */
-static void write_rates(struct site *p, const struct steps *t, int64_t step_s)
+/* From where on something came; LEAST steps are shown all the same. */
+static uint64_t start_of(const struct steps *t, uint64_t least)
 {
-    for (uint64_t i = 0; i < t->steps; i++) {
+    uint64_t i = 0;
+
+    while (i + least < t->steps && t->at[i].shares == 0)
+        i++;
+    return i;
+}
+
+/* Rows of RATE_PLOT, LEAST of them or more; a step lasts STEP_S seconds. */
+static void write_rates(struct site *p, const struct steps *t, int64_t step_s, uint64_t least)
+{
+    for (uint64_t i = start_of(t, least); i < t->steps; i++) {
         write_at(p, (int64_t)(t->first + i) * step_s, false);
         write_rate(p, t->at[i].difficulty / (double)step_s);
         write_count(p, t->at[i].shares);
@@ -174,7 +186,7 @@ enum db_result plot_pool(struct site *p, uint64_t workers)
 
     if (r == DB_OK && t->any) {
         html_raw(&p->h, RATE_PLOT("Pool hash rate, last two hours"));
-        write_rates(p, t, READ_FINE_STEP * 60);
+        write_rates(p, t, READ_FINE_STEP * 60, FINE_LEAST);
     }
     free(t);
     return r;
@@ -187,7 +199,7 @@ enum db_result plot_pool_week(struct site *p)
 
     if (r == DB_OK && t->any) {
         html_raw(&p->h, RATE_PLOT("Pool hash rate by the hour, last seven days"));
-        write_rates(p, t, 3600);
+        write_rates(p, t, 3600, HOURS_LEAST);
     } else {
         write_empty(p);
     }
@@ -253,7 +265,7 @@ enum db_result plot_pool_days(struct site *p)
                                     COLUMN_N("Hash rate") "</tr></thead><tbody>\n");
         write_days(p, t);
     } else {
-        write_empty(p);
+        html_raw(&p->h, "<p class=\"empty\">No day has had any work yet.</p>\n");
     }
     free(t);
     return r;
@@ -270,7 +282,7 @@ enum db_result plot_miner_fine(struct site *p, uint64_t workers)
 
     if (r == DB_OK && t->any) {
         html_raw(&p->h, RATE_PLOT("Your hash rate, last two hours"));
-        write_rates(p, t, READ_FINE_STEP * 60);
+        write_rates(p, t, READ_FINE_STEP * 60, FINE_LEAST);
     }
     free(t);
     return r;
@@ -284,7 +296,7 @@ enum db_result plot_miner_day(struct site *p)
 
     if (r == DB_OK && t->any) {
         html_raw(&p->h, RATE_PLOT("Your hash rate by the hour, last 24 hours"));
-        write_rates(p, t, 3600);
+        write_rates(p, t, 3600, HOURS_LEAST);
     } else {
         write_empty(p);
     }

@@ -50,7 +50,10 @@ static void write_now(struct site *p, const struct facts *f)
                  "Pool hash rate"));
     part_rate(p, f->pulse.hash_rate);
     html_raw(&p->h, "<small>");
-    part_percent(p, f->pulse.hash_rate, f->chain.hash_rate);
+    /* two estimates: the part may come out larger than the whole */
+    part_percent(p,
+                 f->pulse.hash_rate < f->chain.hash_rate ? f->pulse.hash_rate : f->chain.hash_rate,
+                 f->chain.hash_rate);
     html_raw(&p->h, " of the network</small>" TILE_END TILE_BEGIN("Network hash rate"));
     part_rate(p, f->chain.hash_rate);
     html_raw(&p->h, TILE_END TILE_BEGIN("Miners"));

@@ -89,7 +89,7 @@
             Object.assign({}, common, {
                 size: unit ? 86 : 60,
                 space: 40,
-                values: (u, splits) => splits.map((s) => withUnit(s, unit).replace(/\.0+(?=\D)/, "")),
+                values: (u, splits) => splits.map((s) => withUnit(s, unit).replace(/\.(\d*?)0+(?=\D)/, ".$1").replace(/\.(?=\D)/, "")),
                 incrs: unit ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4,
                     1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12],
             }),
