@@ -208,11 +208,13 @@ class WebServer:
                 if time.monotonic() > end or self.process.poll() is not None:
                     raise
                 time.sleep(0.1)
-        try:
-            run(ROOT / "deploy/apache/warm-up", f"https://127.0.0.1:{self.port}", self.ca, PROCESSES)
-        except RuntimeError as error:
-            log = (self.folder / "apache-error.log").read_text(encoding="utf-8", errors="replace")
-            raise RuntimeError(f"{error}\n{self.folder.name}: {log[-1500:]}") from None
+        for _ in range(6):  # as deploy/up does on a busy machine
+            try:
+                return run(ROOT / "deploy/apache/warm-up", f"https://127.0.0.1:{self.port}", self.ca, PROCESSES)
+            except RuntimeError as error:
+                failure = error
+        log = (self.folder / "apache-error.log").read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"{failure}\n{self.folder.name}: {log[-1500:]}")
 
     def stop(self):
         self.process.terminate()

@@ -25,6 +25,11 @@ def ratio(group, name, ceiling):
     return statistics.median(a / b for a, b in zip(group[name]["rates"], group[ceiling]["rates"]))
 
 
+def used(group, name):
+    """CPU time of a request, of all parts: what else the machine does changes it least."""
+    return sum(group[name]["cpu_us"].values())
+
+
 def lines_of(title, found):
     yield f"{title:<24} {'req/s':>8} {'[min-max]':>17} {'of nothing':>10} {'of bare':>8} " \
           f"{'p50':>7} {'p99':>7} {'max ms':>7} {'late':>6} {'failed':>6}  CPU us a request: {', '.join(PARTS)}"
@@ -34,7 +39,8 @@ def lines_of(title, found):
                f"{ratio(found, name, 'nothing'):10.0%} {bare} {case['p50_us'] / 1000:7.1f} "
                f"{case['p99_us'] / 1000:7.1f} {case['max_us'] / 1000:7.1f} {case['late_p99_us'] / 1000:6.1f} {case['failed']:6}  "
                + " ".join(f"{case['cpu_us'][part]:5.0f}" for part in PARTS)
-               + f" = {sum(case['cpu_us'].values()):.0f}")
+               + f" = {used(found, name):.0f}"
+               + (f", bare {used(found, CEILING[name]) / used(found, name):.0%} of it" if name in CEILING else ""))
 
 
 def table(result):
