@@ -13,6 +13,11 @@
 #define STRING_(x) #x
 #define LIMIT      " LIMIT " STRING(FINDINGS_PER_CHECK)
 
+/* What the entries of each account add up to. */
+#define OF_ACCOUNTS                                                                                \
+    "(SELECT e.account_id, SUM(e.amount) AS amount FROM account x JOIN entry e"                    \
+    " ON e.account_id = x.id WHERE x.network = ? GROUP BY e.account_id)"
+
 /* What the journals of one block add up to, per block. A ref begins with the block's id. */
 #define OF_BLOCKS                                                                                  \
     "(SELECT CAST(SUBSTRING_INDEX(j.ref, '.', 1) AS UNSIGNED) AS block_id,"                        \
@@ -49,7 +54,10 @@
 #define IS_SETTLED "b.finished_at IS NOT NULL AND b.status IN ('finished', 'orphaned')"
 
 /* A number that stands for a miner, so that sums of them tell whether all are the same. */
-#define WHO(ID) "CAST(CONV(LEFT(MD5(" ID "), 15), 16, 10) AS UNSIGNED)"
+#define WHO "CAST(CONV(LEFT(MD5(miner_id), 15), 16, 10) AS UNSIGNED)"
+
+#define LEDGER                                                                                     \
+    " FROM journal j JOIN entry e ON e.journal_id = j.id JOIN account a ON a.id = e.account_id"
 
 struct check {
     const char *name;
@@ -81,21 +89,19 @@ static const struct check checks[] = {
      "SELECT CONCAT('all accounts together: ', SUM(balance), ' instead of 0')"
      " FROM account WHERE network = ? HAVING SUM(balance) <> 0"},
 
-    {"balance", 1,
+    {"balance", 2,
      "SELECT CONCAT('account ', a.id, ' (', a.kind, IF(a.kind = 'miner', CONCAT(' ', a.miner_id), "
      "''),"
      " '): balance ', a.balance, ', but its entries sum to ', COALESCE(s.amount, 0))"
-     " FROM account a LEFT JOIN (SELECT account_id, SUM(amount) AS amount FROM entry"
-     " GROUP BY account_id) s ON s.account_id = a.id"
+     " FROM account a LEFT JOIN " OF_ACCOUNTS " s ON s.account_id = a.id"
      " WHERE a.network = ? AND a.balance <> COALESCE(s.amount, 0)" LIMIT},
 
-    {"account-sign", 1,
+    {"account-sign", 2,
      "SELECT CONCAT('account ', a.id, ' (', a.kind, IF(a.kind = 'miner', CONCAT(' ', a.miner_id), "
      "''),"
      " '): its entries sum to ', s.amount,"
      " IF(s.amount < 0, ': more was taken than was owed', ': more was spent than was earned'))"
-     " FROM account a JOIN (SELECT account_id, SUM(amount) AS amount FROM entry"
-     " GROUP BY account_id) s ON s.account_id = a.id WHERE a.network = ?"
+     " FROM account a JOIN " OF_ACCOUNTS " s ON s.account_id = a.id WHERE a.network = ?"
      " AND ((a.kind IN ('miner', 'unshared', 'in_flight') AND s.amount < 0)"
      " OR (a.kind IN ('immature', 'mature', 'cold') AND s.amount > 0))" LIMIT},
 
@@ -118,12 +124,13 @@ static const struct check checks[] = {
      " FROM " OF_BLOCKS " t LEFT JOIN block b ON b.id = t.block_id"
      " WHERE b.id IS NULL OR NOT b.pool_block" LIMIT},
 
-    {"split", 1,
+    {"split", 2,
      "SELECT CONCAT('block ', b.height, ' (id ', b.id, ', ', b.status, '): subsidy ', b.subsidy,"
      " ', split of ', s.subsidy, ' into fee ', s.fee, ' and credits ', COALESCE(c.amount, 0),"
      " '; weight ', s.weight, ' of credits ', COALESCE(c.weight, 0))"
-     " FROM block_split s JOIN block b ON b.id = s.block_id LEFT JOIN (SELECT block_id,"
-     " SUM(amount) AS amount, SUM(weight) AS weight FROM block_credit GROUP BY block_id) c"
+     " FROM block_split s JOIN block b ON b.id = s.block_id LEFT JOIN (SELECT x.block_id,"
+     " SUM(y.amount) AS amount, SUM(y.weight) AS weight FROM block_split x JOIN block_credit y"
+     " ON y.block_id = x.block_id WHERE x.network = ? GROUP BY x.block_id) c"
      " ON c.block_id = s.block_id WHERE s.network = ?"
      " AND (b.subsidy <> s.subsidy OR s.fee + COALESCE(c.amount, 0) <> s.subsidy"
      " OR s.weight <> COALESCE(c.weight, 0) OR b.network <> s.network OR NOT b.pool_block"
@@ -150,23 +157,18 @@ static const struct check checks[] = {
      "'miner'"
      " AND COALESCE(c.amount, 0) <> e.amount" LIMIT},
 
-    {"credit-entries", 2,
-     "SELECT CONCAT('block id ', s.block_id, ': ', COALESCE(c.n, 0), ' credits, ', COALESCE(t.n, "
-     "0),"
-     " ' entries', IF(c.n = t.n, ', which are of other miners', '')) FROM block_split s"
-     " LEFT JOIN (SELECT block_id, COUNT(*) AS n, SUM(" WHO(
-         "miner_id") ") AS who FROM block_credit"
-                     " WHERE amount > 0 GROUP BY block_id) c ON c.block_id = s.block_id"
-                     " LEFT JOIN (SELECT CAST(SUBSTRING_INDEX(j.ref, '.', 1) AS UNSIGNED) AS "
-                     "block_id, COUNT(*) AS n,"
-                     " SUM(" WHO(
-                         "a.miner_id") ") AS who FROM journal j JOIN entry e ON e.journal_id = j.id"
-                                       " JOIN account a ON a.id = e.account_id WHERE j.network = ? "
-                                       "AND j.kind = 'share-out'"
-                                       " AND a.kind = 'miner' GROUP BY 1) t ON t.block_id = "
-                                       "s.block_id WHERE s.network = ?"
-                                       " AND (COALESCE(c.n, 0) <> COALESCE(t.n, 0) OR "
-                                       "COALESCE(c.who, 0) <> COALESCE(t.who, 0))" LIMIT},
+    {"credit-entries", 3,
+     "SELECT CONCAT('block id ', s.block_id, ': ', COALESCE(c.n, 0), ' credits, ',"
+     " COALESCE(t.n, 0), ' entries', IF(c.n = t.n, ', which are of other miners', ''))"
+     " FROM block_split s"
+     " LEFT JOIN (SELECT x.block_id, COUNT(*) AS n, SUM(" WHO ") AS who FROM block_split x"
+     " JOIN block_credit y ON y.block_id = x.block_id WHERE x.network = ? AND y.amount > 0"
+     " GROUP BY x.block_id) c ON c.block_id = s.block_id"
+     " LEFT JOIN (SELECT CAST(SUBSTRING_INDEX(j.ref, '.', 1) AS UNSIGNED) AS block_id,"
+     " COUNT(*) AS n, SUM(" WHO ") AS who" LEDGER " WHERE j.network = ?"
+     " AND j.kind = 'share-out' AND a.kind = 'miner' GROUP BY 1) t ON t.block_id = s.block_id"
+     " WHERE s.network = ? AND (COALESCE(c.n, 0) <> COALESCE(t.n, 0)"
+     " OR COALESCE(c.who, 0) <> COALESCE(t.who, 0))" LIMIT},
 
     /* (Those of an orphaned block are released a moment later, so only strangers' blocks count.) */
     {"share-of-block", 1,
@@ -211,14 +213,15 @@ static const struct check checks[] = {
      " HAVING ? <> '' AND (SUM(x.stored) <> SUM(x.summed)"
      " OR SUM(x.stored_difficulty) <> SUM(x.summed_difficulty))"},
 
-    {"payout-items", 1,
+    {"payout-items", 2,
      "SELECT CONCAT('payout ', p.id, ' of ', p.amount, ', fee ', COALESCE(p.fee, 'unknown'), ' by "
      "the ',"
      " p.fee_payer, ': its items sum to ', COALESCE(i.amount, 0), ', of which ', "
      "COALESCE(i.received, 0),"
-     " ' arrive') FROM payout p LEFT JOIN (SELECT payout_id, SUM(amount) AS amount,"
-     " SUM(received) AS received, SUM(received IS NULL) AS unknown FROM payout_item"
-     " GROUP BY payout_id) i ON i.payout_id = p.id WHERE p.network = ? AND p.kind = 'payment'"
+     " ' arrive') FROM payout p LEFT JOIN (SELECT x.id AS payout_id, SUM(y.amount) AS amount,"
+     " SUM(y.received) AS received, SUM(y.received IS NULL) AS unknown FROM payout x"
+     " JOIN payout_item y ON y.payout_id = x.id WHERE x.network = ? GROUP BY x.id) i ON "
+     "i.payout_id = p.id WHERE p.network = ? AND p.kind = 'payment'"
      " AND (p.amount <> COALESCE(i.amount, 0) OR (i.unknown = 0 AND p.fee IS NOT NULL"
      " AND i.received <> p.amount - IF(p.fee_payer = 'receiver', p.fee, 0)))" LIMIT},
 
@@ -247,37 +250,21 @@ static const struct check checks[] = {
      " AND NOT COALESCE(CASE j.kind WHEN 'payment' THEN i.amount = -e.amount"
      " WHEN 'payment-cancelled' THEN i.amount = e.amount END, FALSE)" LIMIT},
 
-    {"payout-entries", 2,
+    {"payout-entries", 3,
      "SELECT CONCAT('payout ', p.id, ' (', p.status, '): ', COALESCE(i.n, 0), ' items, ',"
      " COALESCE(t.taken, 0), ' taken and ', COALESCE(t.back, 0), ' given back in the ledger',"
      " IF(i.who <> t.who, ', of other miners', '')) FROM payout p"
-     " LEFT JOIN (SELECT payout_id, COUNT(*) AS n, SUM(" WHO(
-         "miner_id") ") AS who FROM payout_item"
-                     " WHERE amount > 0 GROUP BY payout_id) i ON i.payout_id = p.id"
-                     " LEFT JOIN (SELECT CAST(j.ref AS UUID) AS payout_id, SUM(j.kind = 'payment') "
-                     "AS taken,"
-                     " SUM(j.kind = 'payment-cancelled') AS back,"
-                     " SUM(IF(j.kind = 'payment', " WHO(
-                         "a.miner_id") ", 0)) AS who,"
-                                       " SUM(IF(j.kind = 'payment', 0, " WHO(
-                                           "a.miner_id") ")) AS who_back"
-                                                         " FROM journal j JOIN entry e ON "
-                                                         "e.journal_id = j.id JOIN account a ON "
-                                                         "a.id = e.account_id"
-                                                         " WHERE j.network = ? AND j.kind IN "
-                                                         "('payment', 'payment-cancelled') AND "
-                                                         "a.kind = 'miner'"
-                                                         " GROUP BY 1) t ON t.payout_id = p.id "
-                                                         "WHERE p.network = ?"
-                                                         " AND (COALESCE(i.n, 0) <> "
-                                                         "COALESCE(t.taken, 0) OR COALESCE(i.who, "
-                                                         "0) <> COALESCE(t.who, 0)"
-                                                         " OR IF(p.status = 'cancelled', "
-                                                         "COALESCE(i.n, 0), 0) <> COALESCE(t.back, "
-                                                         "0)"
-                                                         " OR IF(p.status = 'cancelled', "
-                                                         "COALESCE(i.who, 0), 0) <> "
-                                                         "COALESCE(t.who_back, 0))" LIMIT},
+     " LEFT JOIN (SELECT x.id AS payout_id, COUNT(*) AS n, SUM(" WHO ") AS who FROM payout x"
+     " JOIN payout_item y ON y.payout_id = x.id WHERE x.network = ? AND y.amount > 0"
+     " GROUP BY x.id) i ON i.payout_id = p.id"
+     " LEFT JOIN (SELECT CAST(j.ref AS UUID) AS payout_id, SUM(j.kind = 'payment') AS taken,"
+     " SUM(j.kind <> 'payment') AS back, SUM(IF(j.kind = 'payment', " WHO ", 0)) AS who,"
+     " SUM(IF(j.kind = 'payment', 0, " WHO ")) AS who_back" LEDGER " WHERE j.network = ?"
+     " AND j.kind IN ('payment', 'payment-cancelled') AND a.kind = 'miner' GROUP BY 1) t"
+     " ON t.payout_id = p.id WHERE p.network = ?"
+     " AND (COALESCE(i.n, 0) <> COALESCE(t.taken, 0) OR COALESCE(i.who, 0) <> COALESCE(t.who, 0)"
+     " OR IF(p.status = 'cancelled', COALESCE(i.n, 0), 0) <> COALESCE(t.back, 0)"
+     " OR IF(p.status = 'cancelled', COALESCE(i.who, 0), 0) <> COALESCE(t.who_back, 0))" LIMIT},
 
     {"payout-unknown", 1,
      "SELECT CONCAT('journal ', j.id, ' (', j.kind, ' ', j.ref, ') is of no payout')"
