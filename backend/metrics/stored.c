@@ -96,6 +96,11 @@ static const struct family {
      false,
      "SELECT IF(outcome = 'difference', '1', '0') FROM audit_run WHERE network = ? "
      "ORDER BY id DESC LIMIT 1"},
+    {"penstock_notifications_queued",
+     "Messages to miners and to the operator that are not sent yet.",
+     {NULL},
+     false,
+     "SELECT CAST(COUNT(*) AS CHAR) FROM notify_queue WHERE status = 'queued' AND network = ?"},
     {"penstock_unsettled_age_seconds",
      "How long ago the oldest solution was received that a worker may not have settled.",
      {NULL},

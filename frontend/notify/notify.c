@@ -118,11 +118,13 @@ static bool read_events(const struct form *f, char *out, size_t size)
 /* NULL, or what is wrong with the form. */
 static const char *read_wish(struct service *s, const struct form *f, struct wish *w)
 {
-    char network[64], typed[ADDRESS_MAX_TEXT + 1];
+    char id[64], typed[ADDRESS_MAX_TEXT + 1];
+    const struct network *net =
+        query_text(&f->rq, "network", id, sizeof id) ? service_network(s, id) : NULL;
 
-    if (!query_text(&f->rq, "network", network, sizeof network) ||
-        !(w->net = service_network(s, network)))
+    if (!net)
         return "There is no such network.";
+    w->net = net;
     if (!query_text(&f->rq, "address", typed, sizeof typed) ||
         !address_to_script(&w->net->rules, typed, strlen(typed), NULL))
         return "This is no address of this network: please look for a missing or mistyped "
@@ -152,7 +154,7 @@ void notify_subscribe(struct service *s, const struct request *rq, struct reply 
         return;
     form_read(&f, rq);
     const char *wrong = read_wish(s, &f, &w);
-    struct site p = page_of(s, rq, reply, w.net ? w.net : &s->networks[0]);
+    struct site p = page_of(s, rq, reply, w.net);
 
     if (wrong) {
         say(&p, 400, "This cannot be right", wrong);
