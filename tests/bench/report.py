@@ -2,6 +2,7 @@
 
 import statistics
 
+import audit
 import pages
 import share_out
 
@@ -65,6 +66,8 @@ def table(result):
         lines += ["", pages.report(result["pages"])]
     if "share_out" in result:
         lines += ["", share_out.report(result["share_out"])]
+    if "audit" in result:
+        lines += ["", audit.report(result["audit"])]
     for name, path in result.get("paths", {}).items():
         lines += ["", f"{name}, CPU time a share: worker {path['worker_us']:.1f} us, mariadb {path['mariadb_us']:.1f} us, "
                   f"rabbitmq {path['rabbitmq_us']:.1f} us, wallet {path['wallet_us']:.1f} us, together "
@@ -119,7 +122,8 @@ def judge(result):
         goals.append((f"{name}: a worker's memory {path['peak_kb']} kB, at most 65536", path["peak_kb"] <= 65536))
     if "pages" in result:
         goals += pages.judge_pages(result["pages"])
-    return goals + share_out.judge_share_out(result.get("share_out", []))
+    return (goals + share_out.judge_share_out(result.get("share_out", []))
+            + audit.judge_audit(result.get("audit", [])))
 
 
 ROW, GAP, LABEL, WIDTH = 20, 34, 150, 760

@@ -67,18 +67,23 @@ def run_once(money, block, server):
             "mariadb_s": cpu_s(server) - before}
 
 
-def measure_share_out(env, mariadb_pid, sizes=SIZES):
-    """One result per size, and one of PPLNS with the largest."""
+def root_of(env):
+    """What Money wants to connect by."""
     def root(tier):
         assert tier == "root"
         return pymysql.connect(user="root", unix_socket=env["PENSTOCK_DB_ROOT_SOCKET"], autocommit=True,
                                database=env["PENSTOCK_DB_NAME"], charset="utf8mb4")
 
+    return root
+
+
+def measure_share_out(env, mariadb_pid, sizes=SIZES):
+    """One result per size, and one of PPLNS with the largest."""
     found = []
     for shares, scheme in [(size, "prop") for size in sizes] + [(sizes[-1], "pplns")]:
         with tempfile.TemporaryDirectory(prefix="penstock-bench.") as folder:
             # a window that ends within the oldest of the shares
-            money = Money(env, root, folder, scheme=scheme, pplns_percent=shares * 290 // DIFFICULTY)
+            money = Money(env, root_of(env), folder, scheme=scheme, pplns_percent=shares * 290 // DIFFICULTY)
             try:
                 block = prepare(money, shares)
                 found.append({"shares": shares, "scheme": scheme, **run_once(money, block, mariadb_pid)})

@@ -12,7 +12,7 @@ import victim  # noqa: F401  # which adds the folder tests/chaos
 
 import points
 from money import OURS, Money
-from paying import fault_program  # noqa: F401
+from paying import fault_program, run_alone  # noqa: F401
 
 OURS_ARE = re.compile(r"(blocks|assign|lock|history|roll_stats|rate_miners|clean_up)\.\w+"
                       r"|chain\.hash_at|biblepay\.(block|tip|tip_hash|tip_time)|tips\.(loaded|recorded)")
@@ -25,6 +25,11 @@ def ours():
                   if OURS_ARE.fullmatch(point))
 
 
+def run_once(command, fault=None):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+                          env=dict(os.environ, PENSTOCK_FAULT=fault) if fault else None)
+
+
 class Story:
     """A network's life, told by runs of tasks between which the chain changes."""
 
@@ -33,18 +38,19 @@ class Story:
         self.struck = False
         self.finder, self.other = pool.miner(), pool.miner()
 
-    def task(self, *args):
-        """Once with the fault, then without until it is done."""
-        pool = self.pool
+    def task(self, *args, run=run_alone):
+        """Once with the fault, then twice without, until it is done."""
+        def ended():
+            done = run([f"{self.pool.env['PENSTOCK_BIN']}/penstock-task", *args, "--config", self.pool.path])
+            return done.returncode == 0
+
         if self.fault:
-            command = [self.program, *args, "--config", pool.path]
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
-                                  check=False, env=dict(os.environ, PENSTOCK_FAULT=self.fault))
+            done = run([self.program, *args, "--config", self.pool.path], self.fault)
             assert done.returncode in (-9, 0, 1, 75), done.stderr
             self.struck = self.struck or done.returncode != 0
-        victim.until(lambda: pool.run("penstock-task", *args).returncode == 0)
-        done = pool.run("penstock-task", *args)
-        assert done.returncode == 0, done.stdout + done.stderr
+        for _ in range(2):
+            victim.until(ended, 180)
+        assert ended()
 
     def locked(self):
         """A run that finds another one at work."""
@@ -55,7 +61,7 @@ class Story:
             cursor.execute("BEGIN")
             cursor.execute("SELECT holder FROM task_lock WHERE task = 'roll-stats' AND network = %s"
                            " FOR UPDATE", (self.pool.network,))
-        self.task("roll-stats")
+        self.task("roll-stats", run=run_once)
         holder.close()
         self.task("roll-stats")
 
