@@ -106,6 +106,32 @@ enum db_result read_worker_days(struct db *db, const char *network, const char *
                     take_worker_day, &list);
 }
 
+static bool take_worker_sums(void *ctx, const struct db_value *v, size_t n)
+{
+    (void)n;
+    *(struct read_worker_sums *)ctx = (struct read_worker_sums){
+        .workers = column_uint(&v[0]),
+        .active = column_uint(&v[1]),
+        .shares = column_uint(&v[2]),
+        .rejected = column_uint(&v[3]),
+        .difficulty = column_real(&v[4]),
+        .hash_rate = column_real(&v[5]) / (READ_RATE_MINUTES * 60),
+    };
+    return false;
+}
+
+enum db_result read_worker_sums(struct db *db, const char *network, const char *address,
+                                struct read_worker_sums *ret)
+{
+    static const char sql[] =
+        "SELECT COUNT(*), COALESCE(SUM(shares > 0), 0), COALESCE(SUM(shares), 0), "
+        "COALESCE(SUM(rejected), 0), COALESCE(SUM(difficulty), 0), "
+        "COALESCE(SUM(now_difficulty), 0) FROM site_worker_day WHERE network = ? AND address = ?";
+
+    *ret = (struct read_worker_sums){0};
+    return db_query(db, sql, PARAMS(DB_TEXT(network), DB_TEXT(address)), take_worker_sums, ret);
+}
+
 struct rejects_list {
     read_reject_fn *fn;
     void *ctx;

@@ -155,6 +155,15 @@ typedef bool read_worker_day_fn(void *ctx, const struct read_worker_day *w);
 enum db_result read_worker_days(struct db *db, const char *network, const char *address,
                                 read_worker_day_fn *fn, void *ctx);
 
+/* The same of all workers together. */
+struct read_worker_sums {
+    uint64_t workers, active; /* all there are; those with shares */
+    uint64_t shares, rejected;
+    double difficulty, hash_rate;
+};
+enum db_result read_worker_sums(struct db *db, const char *network, const char *address,
+                                struct read_worker_sums *ret);
+
 #define READ_MAX_REJECTS 500
 struct read_reject {
     const char *worker;

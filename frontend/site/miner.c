@@ -15,23 +15,9 @@ struct facts {
     struct read_chain chain;
     struct read_block_sums sums;
     uint64_t subsidy;
-    uint64_t workers, active, shares, rejected; /* of the last day */
-    double hash_rate;
-    double work, pool_work; /* of the same day: the miner's, and the whole pool's */
+    struct read_worker_sums day; /* the last one */
+    double pool_work;            /* of the whole pool in the same day */
 };
-
-static bool add_worker(void *ctx, const struct read_worker_day *w)
-{
-    struct facts *f = ctx;
-
-    f->workers++;
-    f->active += w->shares > 0;
-    f->shares += w->shares;
-    f->rejected += w->rejected;
-    f->hash_rate += w->hash_rate;
-    f->work += w->difficulty;
-    return true;
-}
 
 static bool add_work(void *ctx, const struct read_hour *h)
 {
@@ -52,7 +38,7 @@ static enum db_result read_facts(const struct site *p, struct facts *ret)
     if (r == DB_OK)
         r = read_subsidy(db, net, &ret->subsidy);
     if (r == DB_OK)
-        r = read_worker_days(db, net, p->address, add_worker, ret);
+        r = read_worker_sums(db, net, p->address, &ret->day);
     if (r == DB_OK)
         r = read_hours(db, net, (uint64_t)p->now_s / 3600 + 1 - READ_HOURS, add_work,
                        &ret->pool_work);
@@ -88,7 +74,7 @@ static void write_balance(struct site *p, const struct facts *f)
 
 static void write_money(struct site *p, const struct facts *f)
 {
-    double part = f->pool_work > 0 ? f->work / f->pool_work : 0;
+    double part = f->pool_work > 0 ? f->day.difficulty / f->pool_work : 0;
 
     html_raw(&p->h,
              "<section aria-labelledby=\"money\">\n<h2 id=\"money\">Earnings</h2>\n" TILES_BEGIN);
@@ -106,10 +92,10 @@ static void write_money(struct site *p, const struct facts *f)
     html_raw(&p->h, "</small>" TILE_END TILE_BEGIN("Last payment"));
     part_time(p, f->paid.last);
     html_raw(&p->h, TILE_END TILE_BEGIN("Expected per day"));
-    part_estimate(p,
-                  after_fee(p, f->chain.difficulty > 0
-                                   ? f->hash_rate * 86400 / f->chain.difficulty * (double)f->subsidy
-                                   : 0));
+    part_estimate(
+        p, after_fee(p, f->chain.difficulty > 0
+                            ? f->day.hash_rate * 86400 / f->chain.difficulty * (double)f->subsidy
+                            : 0));
     html_raw(&p->h, "<small>at your hash rate of now</small>" TILE_END TILES_END "</section>\n");
 }
 
@@ -119,17 +105,17 @@ static void write_work(struct site *p, const struct facts *f)
         &p->h,
         "<section aria-labelledby=\"work\">\n<h2 id=\"work\">Work</h2>\n" TILES_BEGIN TILE_BEGIN(
             "Your hash rate"));
-    part_rate(p, f->hash_rate);
+    part_rate(p, f->day.hash_rate);
     html_raw(&p->h, TILE_END TILE_BEGIN("Shares, last day"));
-    part_count(p, f->shares);
+    part_count(p, f->day.shares);
     html_raw(&p->h, TILE_END TILE_BEGIN("Refused, last day"));
-    part_count(p, f->rejected);
+    part_count(p, f->day.rejected);
     html_raw(&p->h, "<small>");
-    part_percent(p, (double)f->rejected, (double)(f->rejected + f->shares));
+    part_percent(p, (double)f->day.rejected, (double)(f->day.rejected + f->day.shares));
     html_raw(&p->h, " of all</small>" TILE_END TILE_BEGIN("Workers"));
-    part_count(p, f->active);
+    part_count(p, f->day.active);
     html_raw(&p->h, "<small>at work in the last day, of ");
-    part_count(p, f->workers);
+    part_count(p, f->day.workers);
     html_raw(&p->h, "</small>" TILE_END TILES_END);
 }
 
@@ -331,7 +317,7 @@ static void write_top(struct site *p, const struct facts *f)
 
 static enum db_result write_plots(struct site *p, const struct facts *f)
 {
-    enum db_result r = plot_miner_fine(p, f->workers);
+    enum db_result r = plot_miner_fine(p, f->day.workers);
 
     if (r == DB_OK)
         r = plot_miner_day(p);

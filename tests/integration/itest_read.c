@@ -74,6 +74,7 @@ ONE(read_found, read_block_sum, 30, )
 ONE(read_freeze, read_freeze, NOTHING_MORE)
 ONE(read_miner, read_miner, p->address, )
 ONE(read_paid, read_paid, p->address, )
+ONE(read_worker_sums, read_worker_sums, p->address, )
 READER(read_blocks, read_blocks(p->db, p->network, &first_page, count_read_block, p))
 READER(read_fine, read_fine(p->db, p->network, p->now_s, count_read_fine, p))
 READER(read_miner_fine,
@@ -118,7 +119,7 @@ static const struct {
     ROW(read_block_sums),  ROW(read_found),        ROW(read_subsidy),     ROW(read_freeze),
     ROW(read_fine),        ROW(read_miner_fine),   ROW(read_credits),     ROW(read_ledger),
     ROW(read_audits),      ROW(read_miner_hours),  ROW(read_changes),     ROW(read_payments),
-    ROW(read_paid),
+    ROW(read_paid),        ROW(read_worker_sums),
 };
 
 /* --- the server's counters --- */

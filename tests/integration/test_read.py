@@ -21,14 +21,14 @@ MOST = {
     "read_pulse": 12 * WORKERS,  # the last minutes of all workers
     "read_chain": 120, "read_blocks": 60, "read_hours": 60, "read_miner": 10, "read_miner_rates": 100,
     "read_totals": 1000, "read_days": 700, "read_paid": 700,  # sums over blocks, over payments
-    "read_worker_days": 6 * WORKERS, "read_rejects": 12 * WORKERS,  # of three reasons each
+    "read_worker_days": 6 * WORKERS, "read_worker_sums": 4 * WORKERS, "read_rejects": 12 * WORKERS,  # of three reasons each
     "read_worker_hours": 25 * 6 * WORKERS,
     "read_fine": 250 * WORKERS, "read_miner_fine": 400 * WORKERS,  # two hours of all workers
     "read_block_sums": 1000, "read_found": 700, "read_subsidy": 60, "read_credits": 100, "read_ledger": 60,
     "read_audits": 60, "read_freeze": 10,
     "read_miner_hours": 80, "read_earnings": 2000, "read_changes": 100, "read_payments": 100,
 }
-PAGE = ("read_miner", "read_worker_days", "read_rejects", "read_miner_hours", "read_changes", "read_payments")
+PAGE = ("read_miner", "read_worker_days", "read_worker_sums", "read_rejects", "read_miner_hours", "read_changes", "read_payments")
 
 
 @pytest.fixture(scope="module")
