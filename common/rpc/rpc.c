@@ -5,6 +5,7 @@
 #include "common/rpc/transfer.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct rpc {
     CURLM *multi;
     int64_t timeout_ms;
     int64_t next_id;
+    atomic_bool interrupted;
     struct transfer transfer[IN_FLIGHT_MAX];
 };
 
@@ -145,6 +147,23 @@ static size_t collect(struct rpc *rpc)
     return ended;
 }
 
+void rpc_interrupt(struct rpc *rpc)
+{
+    atomic_store(&rpc->interrupted, true);
+    if (curl_multi_wakeup(rpc->multi) != CURLM_OK)
+        abort();
+}
+
+static void end_all(struct rpc *rpc)
+{
+    for (size_t i = 0; i < IN_FLIGHT_MAX; i++) {
+        if (!rpc->transfer[i].busy)
+            continue;
+        curl_multi_remove_handle(rpc->multi, rpc->transfer[i].easy);
+        transfer_finish(&rpc->transfer[i], CURLE_ABORTED_BY_CALLBACK);
+    }
+}
+
 /* PER_REQUEST calls share a request; the last one has what is left. */
 static void run(struct rpc *rpc, struct rpc_call *calls, size_t n, size_t per_request)
 {
@@ -164,6 +183,10 @@ static void run(struct rpc *rpc, struct rpc_call *calls, size_t n, size_t per_re
         if (curl_multi_perform(rpc->multi, &running) != CURLM_OK)
             abort();
         size_t ended = collect(rpc);
+        if (atomic_exchange(&rpc->interrupted, false)) {
+            end_all(rpc);
+            return; /* calls that were not started are RPC_UNAVAILABLE: calls_reset() */
+        }
         in_flight -= ended;
         if (ended == 0)
             curl_multi_poll(rpc->multi, NULL, 0, POLL_MS, NULL);

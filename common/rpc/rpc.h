@@ -3,7 +3,8 @@
  *
  * Number tokens with a fraction, an exponent or more than 18 digits are handed out as JSON strings,
  * spelled as the wallet spelled them: no amount ever passes through a double (design rule 2).
- * Redirects are not followed, proxies from the environment are ignored. Not thread-safe.
+ * Redirects are not followed, proxies from the environment are ignored. Not thread-safe, but for
+ * rpc_interrupt().
  *
  * A request is sent at most once. (libcurl by itself would send it again when a kept-alive
  * connection dies unanswered; that is prevented, for the first copy may have paid somebody.)
@@ -72,6 +73,11 @@ void rpc_perform_batched(struct rpc *rpc, struct rpc_call *calls, size_t n, size
 /* All calls in one HTTP request (a JSON-RPC batch). A failure of the request is every call's
  * result. */
 void rpc_batch(struct rpc *rpc, struct rpc_call *calls, size_t n);
+
+/* From any thread: what is under way ends at once, each call without its answer (RPC_UNCERTAIN, or
+ * RPC_UNAVAILABLE if it was not sent); if nothing is, the next one does. For calls that may wait
+ * for hours, such as a longpoll. */
+void rpc_interrupt(struct rpc *rpc);
 
 /* Frees REPLY of each call. */
 void rpc_calls_clear(struct rpc_call *calls, size_t n);

@@ -4,6 +4,7 @@
 #include "common/rpc/rpc.h"
 #include "tests/tools/lib/http_peer.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -196,6 +197,39 @@ static void test_silent_server_times_out(void **state)
     struct rpc_call call = one_call(peer_url(peer), 400);
     assert_int_equal(call.result, RPC_UNCERTAIN);
     assert_in_range(clock_mono_ms() - start, 390, 30000);
+    peer_stop(&peer);
+}
+
+static void *interrupt_soon(void *arg)
+{
+    clock_sleep_ms(50);
+    rpc_interrupt(arg);
+    return NULL;
+}
+
+/* Calls that would take longer than any test end when another thread says so, whether it says so
+ * before or while they are under way; what comes afterwards is as ever. */
+static void test_interrupt(void **state)
+{
+    struct peer *peer = peer_start(NULL, 0);
+    struct rpc *rpc = open_url(peer_url(peer));
+    struct rpc_call call = {.method = "getblock", .timeout_ms = 3600000};
+    pthread_t thread;
+
+    (void)state;
+    rpc_interrupt(rpc);
+    rpc_perform(rpc, &call, 1);
+    assert_true(call.result == RPC_UNAVAILABLE || call.result == RPC_UNCERTAIN);
+    assert_int_equal(pthread_create(&thread, NULL, interrupt_soon, rpc), 0);
+    rpc_perform(rpc, &call, 1);
+    assert_true(call.result == RPC_UNAVAILABLE || call.result == RPC_UNCERTAIN);
+    assert_null(call.reply);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+
+    call.timeout_ms = 200;
+    rpc_perform(rpc, &call, 1);
+    assert_non_null(strstr(call.message, "timed out"));
+    rpc_close(&rpc);
     peer_stop(&peer);
 }
 
@@ -494,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_uncertain),
         cmocka_unit_test(test_silent_server_times_out),
+        cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_unavailable),
         cmocka_unit_test(test_proxy_variables_are_ignored),
         cmocka_unit_test(test_request_form),
