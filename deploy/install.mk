@@ -16,7 +16,7 @@ SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 MAN_frontend = penstock-frontend.8 penstock-publisher.8 frontend.conf.5
-MAN_backend  = penstock-worker.8 penstock-task.8 penstockctl.8 backend.conf.5
+MAN_backend  = penstock-worker.8 penstock-jobs.8 penstock-task.8 penstockctl.8 backend.conf.5
 man_pages    = $(addprefix $(BUILD)/man/,$(1))
 
 .PHONY: man install-frontend install-backend install-data install-doc install-sql
@@ -26,6 +26,7 @@ man: $(call man_pages,$(MAN_frontend) $(MAN_backend))        ## manual pages
 $(BUILD)/man/penstock-frontend.8 $(BUILD)/man/frontend.conf.5: $(BUILD)/penstock-frontend
 $(BUILD)/man/penstock-publisher.8: $(BUILD)/penstock-publisher
 $(BUILD)/man/penstock-worker.8 $(BUILD)/man/backend.conf.5: $(BUILD)/penstock-worker
+$(BUILD)/man/penstock-jobs.8: $(BUILD)/penstock-jobs
 $(BUILD)/man/penstock-task.8: $(BUILD)/penstock-task
 $(BUILD)/man/penstockctl.8: $(BUILD)/penstockctl
 $(BUILD)/man/%: deploy/man/%.in deploy/man/render VERSION
@@ -76,10 +77,11 @@ install-frontend: $(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(call 
 	$(call install_man,8,$(MAN_frontend))
 	$(call install_man,5,$(MAN_frontend))
 
-install-backend: $(BUILD)/penstock-worker $(BUILD)/penstock-task $(BUILD)/penstockctl $(call man_pages,$(MAN_backend)) install-doc install-sql
-	$(call put,755,$(SBINDIR),$(BUILD)/penstock-worker $(BUILD)/penstock-task)
+install-backend: $(BUILD)/penstock-worker $(BUILD)/penstock-jobs $(BUILD)/penstock-poke $(BUILD)/penstock-task $(BUILD)/penstockctl $(call man_pages,$(MAN_backend)) install-doc install-sql
+	$(call put,755,$(SBINDIR),$(BUILD)/penstock-worker $(BUILD)/penstock-jobs $(BUILD)/penstock-poke $(BUILD)/penstock-task)
 	$(call put,755,$(BINDIR),$(BUILD)/penstockctl)
 	$(call fill,deploy/systemd/penstock-worker@.service.in,$(UNITDIR)/penstock-worker@.service,$(SANDBOX))
+	$(call fill,deploy/systemd/penstock-jobs.service.in,$(UNITDIR)/penstock-jobs.service,$(SANDBOX))
 	$(call fill,deploy/systemd/penstock-partitions.service.in,$(UNITDIR)/penstock-partitions.service,$(SANDBOX))
 	$(call fill,deploy/systemd/penstock-task@.service.in,$(UNITDIR)/penstock-task@.service,$(SANDBOX))
 	$(call put,644,$(DOCDIR)/prometheus,deploy/prometheus/penstock-alerts.yml deploy/prometheus/prometheus.yml)

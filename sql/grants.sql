@@ -31,6 +31,8 @@ GRANT SELECT ON penstock.intake_miner TO penstock_frontend_rights;
 GRANT SELECT ON penstock.intake_worker TO penstock_frontend_rights;
 -- whom to refuse for now; it sees neither reasons nor former bans
 GRANT SELECT ON penstock.intake_ban TO penstock_frontend_rights;
+-- what to search in: the newest jobs
+GRANT SELECT ON penstock.intake_job TO penstock_frontend_rights;
 -- to refuse a schema that the program does not know
 GRANT SELECT ON penstock.schema_level TO penstock_frontend_rights;
 -- what pages, the API and monitoring show; 0006_site_views.sql and
@@ -64,6 +66,7 @@ GRANT INSERT (token_hash, kind) ON penstock.notify_answer TO penstock_frontend_r
 -- for monitoring: scheduled tasks and workers
 GRANT SELECT ON penstock.site_task TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_lane TO penstock_frontend_rights;
+GRANT SELECT ON penstock.site_job TO penstock_frontend_rights;
 
 -- ---------------------------------------------------------------------------------------------
 -- Backend: judges what the frontend took in. No DELETE: old shares go by dropping partitions.
@@ -103,6 +106,12 @@ GRANT SELECT, INSERT, UPDATE (status, epoch, cut_at, assigned_at, finished_at, f
     TO penstock_backend_rights;
 -- how far each worker thread has got (ON DUPLICATE KEY UPDATE, see above)
 GRANT SELECT, INSERT, UPDATE ON penstock.lane_progress TO penstock_backend_rights;
+
+-- jobs made from block templates: stored, and read again for their shares; why there are none
+GRANT SELECT, INSERT ON penstock.job TO penstock_backend_rights;
+GRANT SELECT, INSERT, UPDATE ON penstock.job_health TO penstock_backend_rights;
+-- one program per network makes them: it locks its row
+GRANT SELECT, INSERT, UPDATE (holder) ON penstock.job_leader TO penstock_backend_rights;
 
 -- how a block was split: never changes
 GRANT SELECT, INSERT ON penstock.block_split TO penstock_backend_rights;
@@ -146,7 +155,7 @@ GRANT SELECT, INSERT, UPDATE (status, attempts, next_at, sent_at, answer) ON pen
 GRANT EXECUTE ON PROCEDURE penstock.drop_old_day TO penstock_backend_rights;
 GRANT EXECUTE ON PROCEDURE penstock.delete_old TO penstock_backend_rights;
 
--- the daily partitions of share and rejected, without the right to alter tables
+-- the daily partitions of share, rejected and job, without the right to alter tables
 GRANT EXECUTE ON PROCEDURE penstock.partition_days TO penstock_backend_rights;
 -- to refuse a schema that the program does not know
 GRANT SELECT ON penstock.schema_level TO penstock_backend_rights;

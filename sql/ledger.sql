@@ -147,6 +147,7 @@ ALTER USER 'penstock_cleaner'@'localhost' ACCOUNT LOCK;
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'penstock_cleaner'@'localhost';
 -- to drop a partition, MariaDB demands these two
 GRANT SELECT, ALTER, DROP ON penstock.share TO 'penstock_cleaner'@'localhost';
+GRANT SELECT, ALTER, DROP ON penstock.job TO 'penstock_cleaner'@'localhost';
 GRANT SELECT, ALTER, DROP ON penstock.rejected TO 'penstock_cleaner'@'localhost';
 GRANT SELECT ON penstock.block TO 'penstock_cleaner'@'localhost';
 GRANT SELECT ON penstock.share_stats_hour TO 'penstock_cleaner'@'localhost';
@@ -162,7 +163,7 @@ GRANT SELECT, DELETE ON penstock.lane_progress TO 'penstock_cleaner'@'localhost'
 
 DELIMITER //
 
--- Drops the oldest partition of TAB (share or rejected) whose days are all more than KEEP days past.
+-- Drops the oldest partition of TAB (share, rejected or job) whose days are all more than KEEP days past.
 -- RET_DAY is its last day, NULL when there is none. A partition of shares of which one is unassigned,
 -- or of a block that is not finished, stays: RET_DAY is then the day of the next one that may go, if
 -- any, and RET_HELD counts those that stay. To be called until RET_DAY is NULL.
@@ -182,8 +183,8 @@ BEGIN
     END;
 
     SET ret_day = NULL, ret_held = 0;
-    IF COALESCE(p_table, '') NOT IN ('share', 'rejected') OR p_keep IS NULL OR p_keep < 1 THEN
-        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'drop_old_day: share or rejected, and at least one day';
+    IF COALESCE(p_table, '') NOT IN ('share', 'rejected', 'job') OR p_keep IS NULL OR p_keep < 1 THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'drop_old_day: share, rejected or job, and at least one day';
     END IF;
     -- the one that partition_days takes: two changes of a table at once would wait for each other
     IF NOT COALESCE(GET_LOCK('penstock_partition_days', 10), 0) THEN

@@ -39,6 +39,7 @@ GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, SELECT ON penstock.* TO 'penstock_
 -- way to write the ledger. (CREATE is named because the tables need not exist yet.)
 GRANT CREATE, INSERT, UPDATE ON penstock.schema_version TO 'penstock_admin'@'@HOST@';
 GRANT CREATE, INSERT ON penstock.share TO 'penstock_admin'@'@HOST@';
+GRANT CREATE, INSERT ON penstock.job TO 'penstock_admin'@'@HOST@';
 GRANT CREATE, INSERT ON penstock.rejected TO 'penstock_admin'@'@HOST@';
 -- views and procedures, replacing included
 GRANT CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EXECUTE ON penstock.* TO 'penstock_admin'@'@HOST@';

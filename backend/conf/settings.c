@@ -401,6 +401,63 @@ static const struct conf_setting task_settings[] = {
      .deflt = "14",
      .text = "Statistics by the minute and the history of scheduled tasks are kept this long; "
              "hourly ones for ever."},
+    {.name = "job_keep_days",
+     .type = CONF_INT,
+     .offset = TSK(job_keep_days),
+     .unit = "days",
+     .min = 1,
+     .max = 3650,
+     .deflt = "3",
+     .text = "Jobs, without which no share of theirs can be judged, are kept this long: longer "
+             "than solutions may have to wait."},
+    {0},
+};
+
+#define JOB(member) offsetof(struct jobs_conf, member)
+
+static const struct conf_setting jobs_settings[] = {
+    {.name = "refresh_s",
+     .type = CONF_INT,
+     .offset = JOB(refresh_s),
+     .unit = "s",
+     .min = 1,
+     .max = 300,
+     .deflt = "30",
+     .text = "How often new transactions become a new job while there is no new block."},
+    {.name = "poll_ms",
+     .type = CONF_INT,
+     .offset = JOB(poll_ms),
+     .unit = "ms",
+     .min = 100,
+     .max = 60000,
+     .deflt = "1000",
+     .text =
+         "How often the wallet in use is asked for its tip, should it not tell of a new block."},
+    {.name = "tag",
+     .type = CONF_STRING,
+     .offset = JOB(tag),
+     .min = 0,
+     .max = 40,
+     .deflt = "/penstock/",
+     .text = "The pool's mark in the coinbases of its blocks."},
+    {.name = "listen",
+     .type = CONF_STRING,
+     .offset = JOB(listen),
+     .min = 0,
+     .max = 64,
+     .deflt = "127.0.0.1:6855",
+     .text = "Where a wallet's blocknotify says by UDP that there is a new block (penstock-poke); "
+             "none: nowhere.",
+     .example = "192.0.2.7:6855"},
+    {.name = "token_file",
+     .type = CONF_STRING,
+     .offset = JOB(token_file),
+     .min = 0,
+     .max = 4095,
+     .deflt = "",
+     .text = "File that holds a token without which such a datagram is ignored; none: it needs "
+             "none.",
+     .example = "/etc/penstock/secrets/poke"},
     {0},
 };
 
@@ -492,6 +549,12 @@ static const struct conf_section notify_section = {
     .offset = offsetof(struct backend_conf, notify),
     .settings = notify_settings,
 };
+static const struct conf_section jobs_section = {
+    .name = "jobs",
+    .text = "How block templates of the wallets become jobs for miners (penstock-jobs).",
+    .offset = offsetof(struct backend_conf, jobs),
+    .settings = jobs_settings,
+};
 static const struct conf_section network_section = {
     .name = "network",
     .text = "One network that the pool mines; solutions come by the queue `solution.NAME`.",
@@ -510,9 +573,8 @@ static const struct conf_section wallet_section = {
 };
 
 static const struct conf_section *const sections[] = {
-    &log_section,     &db_section,     &broker_section,
-    &worker_section,  &task_section,   &notify_section,
-    &network_section, &wallet_section, NULL,
+    &log_section,    &db_section,   &broker_section,  &worker_section, &task_section,
+    &notify_section, &jobs_section, &network_section, &wallet_section, NULL,
 };
 
 const struct conf_schema backend_schema = {

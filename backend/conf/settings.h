@@ -1,4 +1,5 @@
-/* The backend's settings: penstock-worker, penstock-task and penstockctl read the same file. */
+/* The backend's settings: penstock-worker, penstock-jobs, penstock-task and penstockctl read the
+ * same file. */
 #ifndef PENSTOCK_BACKEND_CONF_SETTINGS_H
 #define PENSTOCK_BACKEND_CONF_SETTINGS_H
 
@@ -15,6 +16,15 @@ struct worker_conf {
     int64_t archive_rotate_bytes;
     int64_t archive_rotate_s;
     char *metrics; /* ADDRESS:PORT; "": none */
+};
+
+/* How block templates become jobs for miners. */
+struct jobs_conf {
+    int64_t refresh_s;
+    int64_t poll_ms;
+    char *tag;
+    char *listen;     /* "": for no datagrams */
+    char *token_file; /* "": none is asked for */
 };
 
 /* [network NAME] */
@@ -71,6 +81,7 @@ struct task_conf {
     int64_t share_keep_days;
     int64_t archive_keep_days;
     int64_t stats_keep_days;
+    int64_t job_keep_days;
 };
 
 /* Mails and webhooks; with no url nobody is told anything. */
@@ -92,6 +103,7 @@ struct backend_conf {
     struct worker_conf worker;
     struct task_conf task;
     struct notify_conf notify;
+    struct jobs_conf jobs;
     struct conf_list networks; /* struct backend_network */
     struct conf_list wallets;  /* struct wallet_conf */
 };

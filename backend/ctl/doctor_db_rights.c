@@ -73,6 +73,7 @@ static const struct {
     {"work", {NULL}},
     {"share", {"block_id"}},
     {"rejected", {NULL}},
+    {"job", {NULL}},
     {"tip", {NULL}},
     {"schema_version", {NULL}},
     {"ban", {"expires_at"}},
@@ -109,7 +110,7 @@ static bool fixed(const struct column *c)
 /* The administrator writes where the migrations must, and nowhere else: not in the books. */
 static bool not_the_admins(const struct column *c)
 {
-    static const char *const its[] = {"schema_version", "share", "rejected", NULL};
+    static const char *const its[] = {"schema_version", "share", "rejected", "job", NULL};
 
     return any_column(c) && !is_one_of(c->table, its);
 }

@@ -28,7 +28,7 @@ static const struct attempt {
     {"bind", FRONTEND | BACKEND, {BROKER_BIND, NULL, NULL, NULL}},
     {"publish to a queue", FRONTEND | BACKEND, {BROKER_PUBLISH, "", "", NO_SUCH_NAME}},
     {"publish to penstock.dead", FRONTEND | BACKEND, {BROKER_PUBLISH, "", "penstock.dead", ""}},
-    {"publish to penstock.jobs", FRONTEND | BACKEND, {BROKER_PUBLISH, "", "penstock.jobs", "x"}},
+    {"publish to penstock.jobs", FRONTEND, {BROKER_PUBLISH, "", "penstock.jobs", "x"}},
     {"publish to amq.topic", FRONTEND | BACKEND, {BROKER_PUBLISH, "", "amq.topic", "x"}},
     {"publish to amq.fanout", FRONTEND | BACKEND, {BROKER_PUBLISH, "", "amq.fanout", "x"}},
     {"publish behind the large solutions",

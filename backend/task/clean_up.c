@@ -43,16 +43,15 @@ static bool take_day(void *ctx, const struct db_value *v, size_t n)
 }
 
 /* The oldest day that may go; *RET_DROPPED is false when there is none. */
-static enum db_result drop_day(struct cleaning *c, const char *table, bool *ret_dropped)
+static enum db_result drop_day(struct cleaning *c, const char *table, int64_t keep_days,
+                               bool *ret_dropped)
 {
     struct db *db = c->run->db;
     uint64_t before = c->days;
     enum db_result r;
 
-    r = db_exec(
-        db, "CALL drop_old_day(?, ?, @day, @held)",
-        (const struct db_value[]){DB_TEXT(table), DB_INT(c->run->conf->task.share_keep_days)}, 2,
-        NULL);
+    r = db_exec(db, "CALL drop_old_day(?, ?, @day, @held)",
+                (const struct db_value[]){DB_TEXT(table), DB_INT(keep_days)}, 2, NULL);
     FAULT_POINT("clean_up.day");
     if (r == DB_OK)
         r = db_query(db, "SELECT CAST(@day AS SIGNED), CAST(@held AS SIGNED)", NULL, 0, take_day,
@@ -64,17 +63,25 @@ static enum db_result drop_day(struct cleaning *c, const char *table, bool *ret_
 
 static enum task_result drop_days(struct cleaning *c)
 {
-    static const char *const tables[] = {"rejected", "share"}; /* `held` is that of shares */
+    const struct task_conf *keep = &c->run->conf->task;
+    const struct {
+        const char *table;
+        int64_t days;
+    } days[] = {
+        {"job", keep->job_keep_days},
+        {"rejected", keep->share_keep_days},
+        {"share", keep->share_keep_days}, /* `held` is that of the last */
+    };
     enum db_result r = DB_OK;
     bool dropped = true;
 
-    for (size_t i = 0; r == DB_OK && i < 2; i++, dropped = true)
+    for (size_t i = 0; r == DB_OK && i < sizeof(days) / sizeof(days[0]); i++, dropped = true)
         while (r == DB_OK && dropped)
-            r = drop_day(c, tables[i], &dropped);
+            r = drop_day(c, days[i].table, days[i].days, &dropped);
     if (c->held > 0)
         log_warning("clean_up.unpaid", LOG_UINT("days", c->held),
                     LOG_STR("why", "they hold shares that no finished block has"));
-    return task_db(c->run, r, "old shares and rejections");
+    return task_db(c->run, r, "old shares, rejections and jobs");
 }
 
 /* --- rows --- */
@@ -228,7 +235,7 @@ static enum task_result run_clean_up(struct task_run *run)
     }
     if (worst == TASK_DONE)
         task_say(run,
-                 "%" PRIu64 " days of shares and rejections, %" PRIu64 " rows, %" PRIu64
+                 "%" PRIu64 " days of shares, rejections and jobs, %" PRIu64 " rows, %" PRIu64
                  " files are gone; %" PRIu64 " days wait to be paid",
                  c.days, c.rows, c.files, c.held);
     return worst;

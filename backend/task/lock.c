@@ -5,9 +5,24 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* Of a table of locks. The parameters of both are those of KEY, and of MAKE in addition who holds.
+ */
+struct lock_sql {
+    const char *take, *make;
+    size_t key; /* columns */
+};
+
+static const struct lock_sql of_tasks = {
+    "SELECT holder FROM task_lock WHERE network = ? AND task = ? FOR UPDATE NOWAIT",
+    "INSERT IGNORE INTO task_lock (network, task, holder) VALUES (?, ?, ?)", 2};
+static const struct lock_sql of_leaders = {
+    "SELECT holder FROM job_leader WHERE network = ? FOR UPDATE NOWAIT",
+    "INSERT IGNORE INTO job_leader (network, holder) VALUES (?, ?)", 1};
+
 struct task_lock {
     struct db *db;
-    const char *task, *network;
+    const struct lock_sql *sql;
+    const char *network, *task; /* the key */
     void (*body)(struct task_lock *lock, void *ctx);
     void *ctx;
     enum db_result r;
@@ -29,11 +44,9 @@ static enum db_result hold(struct db *db, void *ctx)
     struct task_lock *lock = ctx;
 
     lock->found = false;
-    lock->r = db_query(db,
-                       "SELECT holder FROM task_lock WHERE task = ? AND network = ? "
-                       "FOR UPDATE NOWAIT",
-                       (const struct db_value[]){DB_TEXT(lock->task), DB_TEXT(lock->network)}, 2,
-                       note_found, lock);
+    lock->r = db_query(db, lock->sql->take,
+                       (const struct db_value[]){DB_TEXT(lock->network), DB_TEXT(lock->task)},
+                       lock->sql->key, note_found, lock);
     FAULT_POINT("lock.taken");
     lock->taken = lock->r == DB_CONFLICT;
     if (lock->r == DB_OK && lock->found) {
@@ -49,19 +62,16 @@ static enum db_result make_row(const struct task_lock *lock)
     char holder[128] = "";
 
     gethostname(holder, sizeof(holder) - 1);
-    const struct db_value row[] = {DB_TEXT(lock->task), DB_TEXT(lock->network), DB_TEXT(holder)};
-    return FAULT_CALL(
-        "lock.row_made",
-        db_exec(lock->db, "INSERT IGNORE INTO task_lock (task, network, holder) VALUES (?, ?, ?)",
-                row, 3, NULL),
-        DB_UNCERTAIN, DB_UNAVAILABLE);
+    struct db_value row[] = {DB_TEXT(lock->network), DB_TEXT(lock->task), DB_TEXT(holder)};
+    row[lock->sql->key] = DB_TEXT(holder);
+    return FAULT_CALL("lock.row_made",
+                      db_exec(lock->db, lock->sql->make, row, lock->sql->key + 1, NULL),
+                      DB_UNCERTAIN, DB_UNAVAILABLE);
 }
 
-enum task_lock_result task_lock_run(struct db *db, const char *task, const char *network,
-                                    void (*body)(struct task_lock *lock, void *ctx), void *ctx,
-                                    char *err, size_t err_size)
+static enum task_lock_result run_locked(struct task_lock lock, char *err, size_t err_size)
 {
-    struct task_lock lock = {.db = db, .task = task, .network = network, .body = body, .ctx = ctx};
+    struct db *db = lock.db;
     enum db_result r = db_transact(db, hold, &lock);
 
     FAULT_POINT("lock.released");
@@ -77,6 +87,26 @@ enum task_lock_result task_lock_run(struct db *db, const char *task, const char 
         return TASK_LOCK_TAKEN;
     snprintf(err, err_size, "%s: %s", db_result_name(lock.r != DB_OK ? lock.r : r), db_error(db));
     return TASK_LOCK_ERROR;
+}
+
+enum task_lock_result task_lock_run(struct db *db, const char *task, const char *network,
+                                    void (*body)(struct task_lock *lock, void *ctx), void *ctx,
+                                    char *err, size_t err_size)
+{
+    return run_locked(
+        (struct task_lock){
+            .db = db, .sql = &of_tasks, .task = task, .network = network, .body = body, .ctx = ctx},
+        err, err_size);
+}
+
+enum task_lock_result leader_lock_run(struct db *db, const char *network,
+                                      void (*body)(struct task_lock *lock, void *ctx), void *ctx,
+                                      char *err, size_t err_size)
+{
+    return run_locked(
+        (struct task_lock){
+            .db = db, .sql = &of_leaders, .task = "", .network = network, .body = body, .ctx = ctx},
+        err, err_size);
 }
 
 /* A connection made anew would not be inside the transaction, so the call fails rather than

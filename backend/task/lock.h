@@ -1,6 +1,8 @@
 /*
  * One run of a task per network at a time, on all machines together: a row of task_lock, held by an
- * open transaction on a connection of its own. When the process, its machine or the connection
+ * open transaction on a connection of its own. Likewise one maker of jobs per network: a row of
+ * job_leader, which is held for as long as the program runs; in a table of its own, so that nobody
+ * who looks at all rows of the other waits for it. When the process, its machine or the connection
  * dies, the server rolls back and the lock is free; there is nothing to clean up.
  */
 #ifndef PENSTOCK_BACKEND_TASK_LOCK_H
@@ -23,6 +25,10 @@ enum task_lock_result {
 enum task_lock_result task_lock_run(struct db *db, const char *task, const char *network,
                                     void (*body)(struct task_lock *lock, void *ctx), void *ctx,
                                     char *err, size_t err_size);
+
+enum task_lock_result leader_lock_run(struct db *db, const char *network,
+                                      void (*body)(struct task_lock *lock, void *ctx), void *ctx,
+                                      char *err, size_t err_size);
 
 /* Whether the server still holds it for us; asks the server. */
 bool task_lock_holds(struct task_lock *lock);

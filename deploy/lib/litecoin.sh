@@ -5,7 +5,8 @@ RPC_USER=penstock
 
 prepare_litecoin() {
     node_conf litecoind-pool backend wallet "$PORT_WALLET_RPC" \
-        bind=127.0.0.1:"$PORT_WALLET_P2P" listen=1
+        bind=127.0.0.1:"$PORT_WALLET_P2P" listen=1 \
+        blocknotify="$STATE/bin/penstock-poke 127.0.0.1:$PORT_POKE ${NETWORKS[*]}"
     node_conf litecoind-miner miner miner "$PORT_MINER_RPC" \
         bind=127.0.0.1:"$PORT_MINER_P2P" connect=127.0.0.1:"$PORT_WALLET_P2P"
 }

@@ -1,5 +1,5 @@
 # The pool's own programs: their configuration files, the supervised parts worker-1, worker-2,
-# schedule, demo-miner and demo-blocks. Sourced, never run.
+# jobs, schedule, demo-miner and demo-blocks. Sourced, never run.
 
 SHARE_TARGET=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff # easiest: shares come fast
 FRONTEND_PROCESSES=96
@@ -94,6 +94,7 @@ prepare_configuration() {
         broker_section backend
         broker_patience
         printf '[worker]\narchive_dir = %s\nmetrics = 127.0.0.1:%s\n' "$STATE/archive" "$PORT_METRICS"
+        printf '[jobs]\nlisten = 127.0.0.1:%s\n' "$PORT_POKE"
         for network in "${NETWORKS[@]}"; do
             backend_network "$network"
         done
@@ -124,6 +125,12 @@ launch_worker() {
 }
 ready_worker() { running "$1"; }
 reload_worker() { kill -HUP "$(pid_of "$1")"; }
+
+launch_jobs() {
+    launch "$1" backend -- "$STATE/bin/penstock-jobs" --config "$STATE/conf/backend.conf"
+}
+ready_jobs() { running "$1"; }
+reload_jobs() { kill -HUP "$(pid_of "$1")"; }
 
 # All scheduled tasks, in turn.
 launch_schedule() { launch "$1" backend -- bash "$STATE/bin/schedule" "$STATE"; }

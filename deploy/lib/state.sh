@@ -7,7 +7,7 @@
 #   DIR/bin/       the programs that this state runs       DIR/archive/        accepted solutions (backend)
 
 PORT_REGISTRY=/run/lock/penstock-ports
-PORT_NAMES=(HTTPS HTTP MARIADB AMQP ERLANG EPMD WALLET_RPC WALLET_P2P MINER_RPC MINER_P2P METRICS)
+PORT_NAMES=(HTTPS HTTP MARIADB AMQP ERLANG EPMD WALLET_RPC WALLET_P2P MINER_RPC MINER_P2P METRICS POKE)
 NETWORKS=(litecoin litecoin-b)
 
 make_folders() {
@@ -23,7 +23,7 @@ make_folders() {
         apache:frontend; do
         make_folder "${name#*:}" 700 "${name%:*}"
     done
-    for name in worker-1 worker-2 schedule demo-miner; do
+    for name in worker-1 worker-2 jobs schedule demo-miner; do
         mkdir -p "$STATE/$name"
     done
     make_folder miner 700 demo-blocks
@@ -53,7 +53,8 @@ check_reachable() {
 choose_ports() {
     [[ -s $STATE/conf/ports ]] || with_lock "$PORT_REGISTRY" 60 choose_port_block
     . "$STATE/conf/ports"
-    : "${PORT_METRICS:=$((PORT_HTTPS + 10))}" # of a state from before there were metrics
+    # of a state from before there were these
+    : "${PORT_METRICS:=$((PORT_HTTPS + 10))}" "${PORT_POKE:=$((PORT_HTTPS + 11))}"
 }
 
 choose_port_block() {

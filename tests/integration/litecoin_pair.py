@@ -26,6 +26,9 @@ class Node:
             f"rpcuser={self.user}\nrpcpassword={PASSWORD}\nrpcbind=127.0.0.1\n"
             f"rpcallowip=127.0.0.1\nrpcport={self.rpc_port}\nbind=127.0.0.1:{p2p}\ndiscover=0\n"
             f"dnsseed=0\nlistenonion=0\nfallbackfee=0.0001\n{extra}\n", encoding="ascii")
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen([LITECOIND, f"-datadir={self.folder}"],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
@@ -75,6 +78,10 @@ class Pair:
         self.first.rpc("sendtoaddress", self.first.rpc("getnewaddress", "", "mweb"), 5)
         self.mine(2)
         self.wait_synced()
+
+    def restart_first(self):
+        self.first.start()
+        self.first.wait_ready()
 
     def wait_synced(self):
         end = time.monotonic() + 120

@@ -8,7 +8,6 @@
 
 import contextlib
 import decimal
-import functools
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ import uuid
 
 import pytest
 
+import fault_build
 from backend_conf import LITECOIN, section, servers, wallet_section
 from conftest import RpcError, json_rpc
 from litecoin_pair import PASSWORD, Node
@@ -25,7 +25,6 @@ from ports import free_ports
 COIN = 10**8
 # MWEB's activation needs a peg-in; making the usual 1000 keys takes seconds.
 NO_MWEB = "vbparams=mweb:4000000000:4000000001\nkeypool=20"
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def units(coins):
@@ -113,19 +112,10 @@ class Nodes:
             node.stop()
 
 
-@functools.cache
-def build_with_faults():
-    """penstock-task that fails as it is told (common/base/fault.h)."""
-    build = pathlib.Path(os.environ.get("PENSTOCK_BUILD", ROOT / "build")) / "faults"
-    program = build / "penstock-task"
-    subprocess.run(["make", "-C", ROOT, "-j2", "--silent", "FAULTS=1", f"BUILD={build}", program],
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
-    return program
-
-
 @pytest.fixture(scope="session")
 def fault_program():
-    return build_with_faults()
+    """penstock-task"""
+    return fault_build.fault_program("penstock-task")
 
 
 def run_alone(command, fault=None, timeout=300):

@@ -141,7 +141,7 @@ NEVER = {  # neither frontend nor backend
     "bind an exchange": lambda c: c.exchange_bind("penstock.dead", EXCHANGE, "#"),
     "publish to the default exchange": lambda c: publish(c, "", "solution.litecoin"),
     "publish dead letters": lambda c: publish(c, "penstock.dead", "solution.litecoin"),
-    "publish jobs": lambda c: publish(c, "penstock.jobs", "job.litecoin"),
+    "publish no job to jobs": lambda c: publish(c, "penstock.jobs", "solution.litecoin"),
     "publish to amq.topic": lambda c: publish(c, "amq.topic", "solution.litecoin"),
     "publish another kind": lambda c: publish(c, EXCHANGE, "payout.litecoin"),
     "publish with no key": lambda c: publish(c, EXCHANGE, ""),
@@ -165,6 +165,7 @@ FRONTEND_NEVER = {
     "consume shares": lambda c: c.basic_consume("share.litecoin", lambda *_: None),
     "purge": lambda c: c.queue_purge("solution.litecoin"),
     "purge large ones": lambda c: c.queue_purge("solution.litecoin.large"),
+    "publish jobs": lambda c: publish(c, "penstock.jobs", "job.litecoin"),
 }
 
 

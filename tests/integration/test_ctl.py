@@ -629,7 +629,7 @@ def mighty(env, db, tmp_path):
 def quiet(env, ctl):
     """Nothing of the pool writes by itself."""
     parts = pathlib.Path(env["PENSTOCK_STATE"], "conf/parts").read_text(encoding="ascii").split()
-    parts = [part for part in parts if part in ("worker-1", "worker-2", "schedule")]
+    parts = [part for part in parts if part in ("worker-1", "worker-2", "jobs", "schedule")]
     for part in parts:
         ctl("stop", part)
     yield

@@ -8,13 +8,11 @@ import signal
 import subprocess
 
 import pytest
+from fault_build import fault_program
 from victim import Victim, until
 
 import points  # from tests/chaos, whose folder victim.py has added
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("PENSTOCK_BUILD", ROOT / "build"))
-FAULTS = BUILD / "faults"
 ONCE = {"archive.folder_made"}  # a network's folder is made only once
 SAMPLE = 10
 WAVES = 6
@@ -22,10 +20,7 @@ WAVES = 6
 
 @pytest.fixture(scope="module")
 def program():
-    worker = FAULTS / "penstock-worker"
-    subprocess.run(["make", "-C", ROOT, "-j2", "--silent", "FAULTS=1", f"BUILD={FAULTS}", worker],
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
-    return worker
+    return fault_program("penstock-worker")
 
 
 @pytest.fixture

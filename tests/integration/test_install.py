@@ -52,6 +52,7 @@ FILES = {
     "backend": DOC | SQL | {
         "etc/penstock/backend.conf.example",
         "usr/bin/penstockctl",
+        "usr/lib/systemd/system/penstock-jobs.service",
         "usr/lib/systemd/system/penstock-partitions.service",
         "usr/lib/systemd/system/penstock-partitions.timer",
         "usr/lib/systemd/system/penstock-task@.service",
@@ -61,16 +62,19 @@ FILES = {
         "usr/share/doc/penstock/prometheus/penstock-alerts.yml",
         "usr/share/doc/penstock/prometheus/prometheus.yml",
         "usr/lib/sysusers.d/penstock.conf",
+        "usr/sbin/penstock-jobs",
+        "usr/sbin/penstock-poke",
         "usr/sbin/penstock-task",
         "usr/sbin/penstock-worker",
         "usr/share/man/man5/backend.conf.5",
+        "usr/share/man/man8/penstock-jobs.8",
         "usr/share/man/man8/penstock-task.8",
         "usr/share/man/man8/penstock-worker.8",
         "usr/share/man/man8/penstockctl.8",
     },
 }
 PROGRAMS = {"penstock-frontend": "usr/sbin", "penstock-publisher": "usr/sbin", "penstock-worker": "usr/sbin",
-            "penstock-task": "usr/sbin",
+            "penstock-jobs": "usr/sbin", "penstock-task": "usr/sbin",
             "penstockctl": "usr/bin"}
 
 

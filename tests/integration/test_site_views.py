@@ -34,6 +34,7 @@ VIEWS = {
     "site_freeze": "network number frozen created_at",
     "site_task": "task network number started_at ended_at outcome",
     "site_lane": "network settled_until seen_at",
+    "site_job": "network well seen_at",
 }
 
 
@@ -54,7 +55,7 @@ def test_the_views_are_these(db):
     rows = run(db("frontend"), "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA ="
                " DATABASE()")
     assert {name for (name,) in rows} == VIEWS.keys() | {"intake_miner", "intake_worker",
-                                                         "intake_ban", "schema_level"}
+                                                         "intake_ban", "intake_job", "schema_level"}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -79,7 +80,7 @@ def test_a_view_is_for_reading(db, view):
 SECRET = "itestsecret"
 TABLES = ["payout_item", "payout", "entry", "journal", "account", "block_credit", "block_split", "block",
           "share_stats", "share_stats_hour", "network_stats", "rejected_stats", "rejected", "miner_rating",
-          "miner_setting", "rejected_worker_stats", "miner_stats_hour", "worker_day", "rejected_day", "work", "tip", "audit_run", "payout_freeze", "task_run", "lane_progress"]
+          "miner_setting", "rejected_worker_stats", "miner_stats_hour", "worker_day", "rejected_day", "work", "tip", "audit_run", "payout_freeze", "task_run", "lane_progress", "job_health"]
 BY_NETWORK = {"payout_item": "payout_id IN (SELECT id FROM payout WHERE network = %s)",
               "entry": "journal_id IN (SELECT id FROM journal WHERE network = %s)",
               "block_credit": "block_id IN (SELECT id FROM block WHERE network = %s)",
@@ -150,6 +151,7 @@ def fill(root, address="alice", base=1):
     insert(root, "payout_freeze", network=NETWORK, frozen=0, reason=SECRET)
     insert(root, "task_run", task="audit", network=NETWORK, host=SECRET, detail=SECRET)
     insert(root, "lane_progress", lane=str(uuid.uuid4()), network=NETWORK, settled_until=now, seen_at=now)
+    run(root, "REPLACE INTO job_health (network, problem, seen_at) VALUES (%s, %s, NOW(6))", NETWORK, SECRET)
     insert(root, "rejected_stats", network=NETWORK, minute=minute + base, reason="UnknownWork", rejected=1)
     insert(root, "network_stats", network=NETWORK, hour=base, shares=1, rejected=1, difficulty=1, miners=1,
            workers=1, blocks=1, pool_blocks=1)
@@ -186,6 +188,7 @@ def test_a_view_shows_what_is_there(db, root):
     assert one("site_balance_change", "address, amount, kind, note") == ["alice", 10, "share-out", "for it"]
     assert one("site_credit", "address, height, amount") == ["alice", 1, 50]
     assert one("site_ledger", "kind, CAST(balance AS INT), accounts") == ["miner", 10, 1]
+    assert one("site_job", "well") == [0]
     assert one("site_rejected_day", "address, worker, reason, rejected") == \
         ["alice", "rig-alice", "UnknownWork", 1]
     assert one("site_worker_day", "worker, last_minute, shares, rejected, now_shares") == \

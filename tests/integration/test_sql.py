@@ -33,6 +33,7 @@ TABLES = {  # and a column that the account must not be able to change
     "rejected_worker_stats": "rejected", "miner_stats_hour": "shares", "worker_day": "shares",
     "rejected_day": "rejected", "notify_subscription": "target", "notify_answer": "kind", "notify_state": "secret",
     "notify_token": "created_at", "notify_queue": "detail",
+    "job": "job", "job_health": "network", "job_leader": "holder",
 }
 LAST = len(list((ROOT / "sql/migrations").glob("*.sql")))  # the level of this release
 NEXT = f"{LAST + 1:04}"
@@ -262,7 +263,7 @@ def test_frontend_cannot_insert_elsewhere(db):
     connection = db("frontend")
     for table in TABLES.keys() - {"miner", "worker", "work", "notify_subscription", "notify_answer"}:
         refused(connection, f"INSERT INTO {table} () VALUES ()", 1142)
-    for view in ("intake_miner", "intake_worker", "intake_ban", "schema_level"):
+    for view in ("intake_miner", "intake_worker", "intake_ban", "intake_job", "schema_level"):
         refused(connection, f"INSERT INTO {view} () VALUES ()", 1142)
         refused(connection, f"DELETE FROM {view}", 1142)
     refused(connection, "UPDATE intake_miner SET disabled = 0", 1142)
@@ -423,7 +424,7 @@ def in_partition(root, table, name, network=NETWORK):
 
 def test_each_day_has_its_partition(db, root):
     run(db("backend"), "CALL partition_days(7)")
-    for table in ("share", "rejected"):
+    for table in ("share", "rejected", "job"):
         rows = partitions(root, table)
         expected = {partition_name(day(i)): str(day(i) + 1) for i in range(-2, 8)}
         assert expected.items() <= {name: bound for name, bound, _ in rows}.items()
@@ -479,9 +480,9 @@ def test_a_message_is_credited_once(db, root):
 def test_partition_days_again_changes_nothing(db, root):
     backend = db("backend")
     run(backend, "CALL partition_days(7)")
-    before = [partitions(root, table) for table in ("share", "rejected")]
+    before = [partitions(root, table) for table in ("share", "rejected", "job")]
     run(backend, "CALL partition_days(7)")
-    assert [partitions(root, table) for table in ("share", "rejected")] == before
+    assert [partitions(root, table) for table in ("share", "rejected", "job")] == before
 
 
 @pytest.mark.parametrize("ahead", ["0", "-1", "367", "NULL", "2147483647"])
