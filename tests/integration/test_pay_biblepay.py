@@ -293,6 +293,17 @@ def test_a_refusal_is_searched_for_and_given_back(wallet, payments):
     pay.check_paid(received(wallet), {miner: COIN})
 
 
+def test_an_intent_that_a_restored_backup_calls_new_is_not_sent_again(wallet, payments):
+    pay = payments()
+    owed = {pay.owed(COIN, address()): COIN}
+    pay.run()
+    pay.query("UPDATE payout SET status = 'intent', txid = NULL, attempts = 0, attempted_at = NULL"
+              " WHERE network = %s", pay.network)
+    pay.run()
+    assert pay.statuses() == ["sent"]
+    finish(pay, wallet, owed)
+
+
 def test_a_search_that_is_not_answered_repeats_nothing(wallet, payments):
     pay = payments()
     owed = {pay.owed(COIN, address()): COIN}
