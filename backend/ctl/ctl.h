@@ -24,7 +24,7 @@ struct ctl_command {
 extern const struct ctl_command migrate_command, partitions_command, status_command, submit_command,
     dead_command, replay_command, deep_validate_command, doctor_command, ban_command,
     balances_command, blocks_command, explain_command, miner_command, payouts_command,
-    archived_works_command;
+    archived_works_command, notify_command;
 
 /* --- what commands share (common.c) --- */
 

@@ -11,7 +11,7 @@ static const struct ctl_command *const commands[] = {
     &migrate_command, &partitions_command, &status_command,         &doctor_command,
     &submit_command,  &dead_command,       &replay_command,         &deep_validate_command,
     &ban_command,     &balances_command,   &blocks_command,         &explain_command,
-    &miner_command,   &payouts_command,    &archived_works_command,
+    &miner_command,   &payouts_command,    &archived_works_command, &notify_command,
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -325,6 +325,28 @@ def test_the_operator_is_told_of_a_difference(stage):
     assert len(mails) == 1 and "one is missing" in mails[0] and "token" not in mails[0]
 
 
+def ctl(stage, *args):
+    return subprocess.run([f"{stage.env['PENSTOCK_BIN']}/penstockctl", "--config", stage.conf, "notify", *args],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_operator_sees_who_is_told_and_ends_it(stage):
+    assert "nobody is told anything" in ctl(stage, "list").stdout
+    first, second = new_target(), new_target()
+    for target in (first, second):
+        stage.subscribed(target)
+    found = json.loads(ctl(stage, "list", "--json").stdout)
+    assert [(row["target"], row["state"], row["miner"]) for row in found] == \
+        [(first, "active", stage.address), (second, "active", stage.address)]
+    assert first in ctl(stage, "list").stdout
+    assert ctl(stage, "end", first).returncode == 0
+    assert stage.state(first) == ["ended"] and stage.state(second) == ["active"]
+    assert ctl(stage, "end", found[1]["id"]).returncode == 0
+    assert stage.state(second) == ["ended"]
+    assert ctl(stage, "end", first).returncode == 1 and ctl(stage, "end", str(uuid.uuid4())).returncode == 1
+    assert ctl(stage, "end").returncode == os.EX_USAGE and ctl(stage, "begin", "x").returncode == os.EX_USAGE
+
+
 # --- webhooks ---
 
 
