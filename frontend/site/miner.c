@@ -351,6 +351,7 @@ void site_miner(struct service *s, const struct request *rq, struct reply *reply
     if (r == DB_OK)
         r = write_history(&p);
     write_downloads(&p);
+    part_tell(&p);
     page_bottom(&p);
     site_end(&p, r);
 }

@@ -78,6 +78,9 @@ void part_block(struct site *p, const struct read_block *b, uint64_t chain_heigh
 /* Amount, status and transaction of a payment: three cells. */
 void part_payment(struct site *p, const struct read_payment *pay);
 
+/* The form that asks for messages about the miner; nothing where the settings take none. */
+void part_tell(struct site *p);
+
 /* Links to the neighbours of a list's page; ROWS were there to be shown. PATH is a literal. */
 void part_pages(struct site *p, const char *path, uint64_t rows);
 

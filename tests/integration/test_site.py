@@ -31,6 +31,7 @@ SITE = """[site]
 pool_name = The <b>"Pool"</b> & 'Co'
 url = https://pool.example:8443
 contact = help@pool.example
+notify = yes
 """
 NETWORKS = "".join(f"""[network {name}]
 aliases = {name}-alias
@@ -55,19 +56,19 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
 VOID = {"meta", "link", "input", "br"}
 TAGS = VOID | set("""html head title script body a header footer div nav ul li main h1 h2 section form label button
     dl dt dd small p span strong time table caption thead tbody tr th td figure figcaption details summary
-    progress code pre var""".split())
+    progress code pre var fieldset legend""".split())
 ATTRIBUTES = set("""lang charset name content rel href type src defer class id aria-label aria-labelledby
     aria-current aria-describedby aria-invalid role action method for required maxlength autocomplete
-    autocapitalize spellcheck value tabindex scope datetime title max download data-column data-kind
+    autocapitalize spellcheck value checked tabindex scope datetime title max download data-column data-kind
     data-unit data-name data-value""".split())
 
 
 # What may stand where, as far as the standard is strict.
 PHRASING = set("a label button small span strong time progress code var input br".split())
 ONLY_PHRASING = {"p", "h1", "h2", "small", "span", "strong", "dt", "label", "button", "time", "code", "var", "pre", "a",
-                 "caption", "figcaption", "summary", "title"}
+                 "caption", "figcaption", "summary", "title", "legend"}
 PARENTS = {"li": {"ul"}, "dt": {"div"}, "dd": {"div"}, "thead": {"table"}, "tbody": {"table"}, "caption": {"table"},
-           "tr": {"thead", "tbody"}, "th": {"tr"}, "td": {"tr"}, "figcaption": {"figure"}, "summary": {"details"},
+           "tr": {"thead", "tbody"}, "th": {"tr"}, "td": {"tr"}, "figcaption": {"figure"}, "summary": {"details"}, "legend": {"fieldset"},
            "main": {"body"}, "header": {"body"}, "footer": {"body"}, "h1": {"main"}, "title": {"head"},
            "meta": {"head"}, "link": {"head"}, "script": {"head"}, "dl": {"main", "section"}}
 CHILDREN = {"ul": {"li"}, "dl": {"div"}, "table": {"caption", "thead", "tbody"}, "tr": {"th", "td"},
@@ -105,7 +106,8 @@ class Page(html.parser.HTMLParser):
         for name in ("href", "src", "action"):
             if name in attrs:
                 assert re.match(r"/(?!/)|#|https://explorer\.example/tx/|mailto:", attrs[name]), attrs
-                self.links.append(attrs[name])
+                if attrs.get("method") != "post":
+                    self.links.append(attrs[name])
         if tag == "script":
             assert attrs["src"].startswith("/static/")
         if tag in ("h1", "h2"):
@@ -321,6 +323,17 @@ def test_a_disabled_miner(frontend, books):
         assert "takes no work" in read(frontend, f"/{NETWORK}/miner/{NOBODY}/").text
     finally:
         run(books.root, "DELETE FROM miner WHERE id = %s", miner)
+
+
+def test_the_form_that_asks_for_messages(frontend, env, books, tmp_path):
+    """It has what the other end takes; where the settings take none, there is no form."""
+    text = frontend.get(f"/{NETWORK}/miner/{ALICE}/", headers=BROWSER).body.decode()
+    form = re.search(r'<form class="tell" method="post" action="/notify/subscribe">.*?</form>', text, re.S)[0]
+    names = set(re.findall(r' name="(\w+)"', form))
+    assert names == {"network", "address", "payout", "silent", "block", "channel", "target"}
+    assert f'name="network" value="{NETWORK}"' in form and f'name="address" value="{ALICE}"' in form
+    with site_frontend(env, tmp_path, SITE.replace("notify = yes\n", "")) as own:
+        assert "/notify/" not in own.get(f"/{NETWORK}/miner/{ALICE}/", headers=BROWSER).body.decode()
 
 
 def test_blocks(frontend):
