@@ -209,8 +209,8 @@ static void test_idle_consumer(void **state)
     assert_int_equal(c->proxy->accepted, 1);
     proxy_set(c->proxy, PROXY_MUTE);
     int64_t start = clock_mono_ms();
-    assert_int_equal(broker_receive(b, MAX_BODY, 20000, &d), BROKER_UNAVAILABLE);
-    assert_true(clock_mono_ms() - start < 15000);
+    assert_int_equal(broker_receive(b, MAX_BODY, 90000, &d), BROKER_UNAVAILABLE);
+    assert_true(clock_mono_ms() - start < 80000);
     client_free(c);
 }
 

@@ -38,7 +38,7 @@ class Ctl:
     def run(self, *arguments, stdin=None, config=None):
         return subprocess.run([self.program, "--config", config or self.config,
                                *map(str, arguments)], input=stdin or "", capture_output=True,
-                              text=True, timeout=120, check=False)
+                              text=True, timeout=600, check=False)
 
     def text(self, *arguments, status=0, **options):
         done = self.run(*arguments, **options)
@@ -220,15 +220,15 @@ def test_submit_and_wait(penstockctl, pool):
                                  "detail": None, "block": None}
     assert pool.fate(found["id"]) == "credited"
 
-    again = penstockctl.json("submit", "--wait=20", NETWORK, solution, status=1)
+    again = penstockctl.json("submit", "--wait=120", NETWORK, solution, status=1)
     assert (again["fate"], again["reason"]) == ("rejected", "BibleHashAlreadyKnown")
-    lines = penstockctl.text("submit", "--wait", NETWORK, solution, status=1).splitlines()
+    lines = penstockctl.text("submit", "--wait=300", NETWORK, solution, status=1).splitlines()
     assert uuid.UUID(lines[0]) and lines[1].startswith("rejected: BibleHashAlreadyKnown: ")
 
 
 def test_submit_a_block(penstockctl, pool):
     solution = ",".join(pool.fields(pool.block(blocks.meets_target)))
-    found = penstockctl.json("submit", "--wait", NETWORK, solution)
+    found = penstockctl.json("submit", "--wait=300", NETWORK, solution)
     assert (found["fate"], found["block"]) == ("credited", "on_chain")
 
 
@@ -360,10 +360,10 @@ def test_replay_waits_for_a_broker_that_comes_back(penstockctl, pool, tmp_path, 
     time.sleep(0.1)
     ctl("stop", "rabbitmq")
     ctl("start", "rabbitmq")
-    out, err = running.communicate(timeout=120)
+    out, err = running.communicate(timeout=600)
     assert running.returncode == 0, out + err
     assert "20000 sent" in out
-    assert set(pool.settled(ids, 120).values()) == {1}
+    assert set(pool.settled(ids, 300).values()) == {1}
 
 
 @pytest.mark.parametrize("arguments, status", [([], 64), (["/no/such/folder"], 65)])

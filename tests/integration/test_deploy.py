@@ -16,6 +16,7 @@ import time
 import pymysql
 import pytest
 
+from action_client import poll
 from conftest import ROOT, damage, json_rpc, process_state, read_env, secret
 
 PARTS = ["mariadb", "epmd", "rabbitmq", "litecoind-pool", "litecoind-miner", "publisher", "apache",
@@ -34,6 +35,11 @@ def deploy(script, state, *options, check=True, **keywords):
 def pids(state):
     folder = pathlib.Path(state) / "pid"
     return {file.name: file.read_text() for file in folder.iterdir()}
+
+
+def whole(state):
+    """Everything runs, or does after a supervised program has come back."""
+    return poll(lambda: not damage(state))
 
 
 def processes_of(state):
@@ -92,7 +98,7 @@ def test_a_shell_reads_env_as_python_does(env):
     script = '. "$0" && for name; do eval "printf \'%s\\n\' \\"\\$$name\\""; done'
     names = sorted(env)
     done = subprocess.run(["/bin/sh", "-eu", "-c", script, f"{env['PENSTOCK_STATE']}/env", *names],
-                          capture_output=True, text=True, check=True, timeout=10)
+                          capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines() == [env[name] for name in names]
 
 
@@ -118,11 +124,12 @@ def test_on_a_terminal_up_shows_progress_until_interrupted(env):
         assert "is up already" in shown and env["PENSTOCK_URL"] in shown
         os.write(master, b"\x03")
         assert f"deploy/down --state {state}" in read_until(master, "The pool goes on")
-        assert run.wait(timeout=60) == 0
+        assert run.wait(timeout=180) == 0
     finally:
         os.close(master)  # hangs up on what is left of it
-    assert not [p for p in processes_of(state) if "--watch" in p[1]], "the display still runs"
-    assert not damage(state)
+    display = lambda: [p for p in processes_of(state) if "--watch" in p[1]]  # noqa: E731
+    assert poll(lambda: not display()), f"the display still runs: {display()}"
+    assert whole(state), damage(state)
 
 
 def read_until(terminal, text):
@@ -130,7 +137,10 @@ def read_until(terminal, text):
     shown, end = "", time.monotonic() + 120
     while text not in shown.rpartition("\n")[0]:
         assert select.select([terminal], [], [], max(0, end - time.monotonic()))[0], shown
-        shown += os.read(terminal, 4096).decode("utf-8", "replace")
+        try:
+            shown += os.read(terminal, 4096).decode("utf-8", "replace")
+        except OSError:
+            pytest.fail(f"it ended without {text!r}: {shown}")
     return shown
 
 
@@ -153,7 +163,7 @@ def readable_by(part, state):
     files = [str(f) for f in (state / "secret").glob("*/*")] + [
         str(f) for f in state.glob("litecoind-*/**/wallet.dat")] + [str(state / "archive")]
     done = subprocess.run(["setpriv", "--reuid", uid, "--regid", gid, "--clear-groups", "/bin/sh",
-                           "-c", script, "sh", *files], capture_output=True, text=True, timeout=30,
+                           "-c", script, "sh", *files], capture_output=True, text=True, timeout=120,
                           check=True)
     return {str(pathlib.Path(f).relative_to(state)) for f in done.stdout.splitlines()}
 
@@ -201,7 +211,7 @@ def test_a_killed_program_comes_back_and_a_killed_server_does_not(env, ctl):
     state = env["PENSTOCK_STATE"]
     before = pids(state)["worker-1"]
     os.kill(int(before), signal.SIGKILL)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while (pids(state).get("worker-1") in (before, None) or not process_state(state, "worker-1")):
         assert time.monotonic() < end, "worker-1 did not come back"
         time.sleep(0.05)
@@ -230,7 +240,7 @@ def test_only_root_may(own):
     shutil.copytree(ROOT / "deploy", own.parent / "deploy")
     done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
                            own.parent / "deploy/up", "--state", str(own)], text=True,
-                          capture_output=True, timeout=30, check=False)
+                          capture_output=True, timeout=120, check=False)
     assert done.returncode == 1 and "must run as root" in done.stderr
 
 
@@ -245,7 +255,7 @@ def await_every_task(mine):
         host=mine["PENSTOCK_DB_HOST"], port=int(mine["PENSTOCK_DB_PORT"]), autocommit=True,
         database=mine["PENSTOCK_DB_NAME"], user=mine["PENSTOCK_DB_BACKEND_USER"],
         password=secret(mine["PENSTOCK_DB_BACKEND_PASSWORD_FILE"]))
-    end = time.monotonic() + 300
+    end = time.monotonic() + 600
     with connection, connection.cursor() as cursor:
         while True:
             cursor.execute("SELECT task, MAX(outcome = 'done'), MAX(outcome = 'failed') FROM task_run"
@@ -263,18 +273,18 @@ def test_a_pool_from_beginning_to_end_beside_another(env, own):
     up = deploy("up", own, "--detach")
     mine = read_env(own)
     assert mine["PENSTOCK_URL"] in up.stdout and mine["PENSTOCK_URL"] != env["PENSTOCK_URL"]
-    assert not damage(own) and not damage(env["PENSTOCK_STATE"])
+    assert whole(own) and whole(env["PENSTOCK_STATE"])
     prefix = "PENSTOCK_NODE2_LITECOIN"
     node = [mine[f"{prefix}_URL"], mine[f"{prefix}_USER"], secret(mine[f"{prefix}_PASSWORD_FILE"])]
     assert json_rpc(*node, "getblockcount", []) > 432
-    assert process_state(own, "demo-miner"), "the demo miner does not run"
+    assert poll(lambda: process_state(own, "demo-miner")), "the demo miner does not run"
     await_every_task(mine)
 
     deploy("down", own)
     assert processes_of(own) == []
     assert not (own / "env").exists()
     assert "down" in deploy("down", own).stdout
-    assert not damage(env["PENSTOCK_STATE"]), "down reached into another pool"
+    assert whole(env["PENSTOCK_STATE"]), "down reached into another pool"
 
     # What was there is there again: the same ports, accounts and chain.
     deploy("up", own, "--detach", "--no-demo")
@@ -290,12 +300,17 @@ def test_a_pool_from_beginning_to_end_beside_another(env, own):
     pytest.param(2, signal.SIGINT, marks=pytest.mark.long),
     pytest.param(8, signal.SIGKILL, marks=pytest.mark.long)])
 def test_up_interrupted_then_run_twice_at_once(own, seconds, how):
-    first = subprocess.Popen([ROOT / "deploy/up", "--state", str(own), "--detach", "--no-demo"],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    time.sleep(seconds)
-    first.send_signal(how)
-    first.communicate(timeout=300)
+    for _ in range(5):  # it may be over before it can be interrupted
+        first = subprocess.Popen([ROOT / "deploy/up", "--state", str(own), "--detach", "--no-demo"],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        time.sleep(seconds)
+        first.send_signal(how)
+        first.communicate(timeout=600)
+        if first.returncode != 0:
+            break
+        deploy("down", own, "--purge")
+        seconds /= 2
     assert first.returncode not in (None, 0), "it was over before it could be interrupted"
     runs = [subprocess.Popen([ROOT / "deploy/up", "--state", str(own), "--detach", "--no-demo"],
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -303,7 +318,7 @@ def test_up_interrupted_then_run_twice_at_once(own, seconds, how):
     texts = [run.communicate(timeout=600)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], texts
     assert sum("is up already" in text for text in texts) == 1
-    assert not damage(own)
+    assert whole(own)
     deploy("down", own)
     assert processes_of(own) == []
 
@@ -329,7 +344,7 @@ def test_a_foreign_wallet_and_down_after_a_crash(env, rpc, own):
 
 def await_tip(env, network, tip):
     """Until the workers have seen that tip of the network's chain."""
-    end = time.monotonic() + 90
+    end = time.monotonic() + 600
     with pymysql.connect(unix_socket=env["PENSTOCK_DB_ROOT_SOCKET"], user="root",
                          database=env["PENSTOCK_DB_NAME"], autocommit=True) as connection:
         while True:

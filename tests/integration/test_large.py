@@ -107,7 +107,7 @@ class Sender:
                 delivery_mode=2, message_id=message_id, type="solution"))
             self.ids.append(message_id)
         assert until(lambda: self.hasty.queue_declare(queue, passive=True).method.message_count
-                     >= before + len(messages), 60)
+                     >= before + len(messages))
 
     def send(self, queue, message_id, body):
         properties = pika.BasicProperties(delivery_mode=2, message_id=message_id, type="solution")
@@ -173,7 +173,7 @@ def check_backlog(pool, env, amqp, start, large, small, seconds):
 
 
 def test_memory_over_a_backlog_of_large_ones(pool, env, amqp, stopped):
-    check_backlog(pool, env, amqp, stopped, 120, 2000, 120)
+    check_backlog(pool, env, amqp, stopped, 120, 2000, 300)
 
 
 @pytest.mark.long
@@ -194,7 +194,7 @@ def test_a_held_worker_leaves_the_rest_in_the_broker(pool, env, amqp, ctl, stopp
         held = {worker: peak_kb(env, worker) for worker in WORKERS}
     finally:
         ctl("start", "litecoind-pool")
-    settle(pool, amqp, sender.ids, [], 120)
+    settle(pool, amqp, sender.ids, [], 300)
     peaks = {worker: peak_kb(env, worker) for worker in WORKERS}
     print(f"peak memory while held {held} kB, then {peaks} kB")
     assert max(peaks.values()) < MEMORY_KB
@@ -209,13 +209,13 @@ def test_large_ones_in_trouble_do_not_hold_the_small_ones(pool, env, amqp):
         maker = Maker(pool, 0)
         for _ in range(20):
             sender.send(SMALL, *maker.body())
-        assert all(pool.settled(sender.ids, 30).values())
+        assert all(pool.settled(sender.ids).values())
     finally:
         admin.queue_declare(LARGE, durable=True, arguments={"x-queue-type": "quorum"})
         admin.queue_bind(LARGE, "penstock", LARGE)
     message_id, body = Maker(pool, 200_000).body()
     sender.send(LARGE, message_id, body)
-    assert pool.fate(message_id, 60) == "credited"
+    assert pool.fate(message_id) == "credited"
 
 
 @pytest.mark.parametrize("size, queue", [(20_000, SMALL), (50_000, LARGE)])
@@ -226,7 +226,7 @@ def test_the_frontend_chooses_the_way_by_size(pool, env, amqp, stopped, size, qu
                "Content-Type": "text/plain"}
     answer = Client(env).post(headers, ",".join(fields).encode())
     assert b"<STATUS>ok<" in answer.body, answer
-    assert until(lambda: depth(amqp, queue) == before + 1)
+    assert until(lambda: depth(amqp, queue) > before)
     stopped()
     assert until(lambda: pool.query("SELECT 1 FROM share WHERE pow_hash = %s",
-                                    bytes.fromhex(fields[4])), 60)
+                                    bytes.fromhex(fields[4])))
