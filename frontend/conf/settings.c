@@ -262,7 +262,8 @@ static char *check_site(const struct site_conf *site)
 /* Paths begin with a network's name; these begin others. */
 static char *check_name(const struct network_conf *net)
 {
-    static const char *const taken[] = {"api", "static", "isalive", "metrics", "notify", "warm-up", NULL};
+    static const char *const taken[] = {"api",    "static",  "isalive", "metrics",
+                                        "notify", "warm-up", NULL};
 
     for (size_t i = 0; taken[i]; i++) {
         if (strcmp(net->label, taken[i]) == 0)
