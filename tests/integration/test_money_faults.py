@@ -456,7 +456,7 @@ class Audited(OnBiblepay):
         self.pay_until(lambda: self.pay.statuses() == ["sent"])
         self.task("audit")
         self.pay.query("UPDATE account SET balance = balance + 1 WHERE miner_id = %s", miner)
-        self.task("audit", status=1)
+        self.task("audit", status=1, until=self.pay.frozen)
         assert "audit: " in self.pay.frozen()
         self.pay.query("UPDATE account SET balance = balance - 1 WHERE miner_id = %s", miner)
         self.thaw_after_audit()
