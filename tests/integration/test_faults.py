@@ -111,9 +111,10 @@ def deaths():
             if passing == 1 or point not in ONCE]
 
 
-def test_a_sample_of_deaths(victim, seed):
-    rng = random.Random(seed)
-    for point, passing in rng.sample(deaths(), SAMPLE):
+def test_a_sample_of_deaths(victim):
+    """The same ones each time."""
+    rng = random.Random(1)
+    for point, passing in points.sample(deaths(), SAMPLE):
         print(f"dies at {point}:{passing}", flush=True)
         survive(victim, point, passing, rng)
 
