@@ -84,9 +84,11 @@ def test_balances_of_miners(pool):
 
 
 def test_balances_of_all_networks_are_kept_apart(pool):
-    sums = [row for row in as_json(pool, "balances") if row["account"] == "sum"]
-    assert len({row["network"] for row in sums}) == len(sums) >= 1
-    assert {row["balance"] for row in sums} == {"0"}
+    rows = as_json(pool, "balances")
+    sums = [row["network"] for row in rows if row["account"] == "sum"]
+    assert len(set(sums)) == len(sums) >= 1
+    ours = [row for row in rows if row["network"] == pool.network]  # others' tests forge theirs
+    assert ours == as_json(pool, "balances", "--network", pool.network) and ours[-1]["balance"] == "0"
 
 
 def test_blocks(pool):
