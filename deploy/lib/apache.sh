@@ -22,11 +22,17 @@ prepare_apache() {
 
 launch_apache() { launch "$1" frontend -- /usr/sbin/apache2 -f "$STATE/conf/httpd.conf" -DFOREGROUND; }
 
-# mod_fcgid starts programs on demand and sleeps a second when it has none free: warm it up.
-ready_apache() {
-    (exec 3<>"/dev/tcp/127.0.0.1/$PORT_HTTPS") 2>/dev/null && warm_up
+# mod_fcgid starts programs on demand and sleeps a second when it has none free: warm it up. Without TLS, whose
+# handshakes are most of what so many connections at once cost: on a busy machine they took too long to meet.
+ready_apache() { (exec 3<>"/dev/tcp/127.0.0.1/$PORT_HTTPS") 2>/dev/null && warm_up; }
+
+# Where a few programs do not come, as on a machine that has far more to do than it can, the pool has less room;
+# it serves all the same. That is said, and is no reason to stop.
+warm_up() {
+    local status=0
+    "$ROOT/deploy/apache/warm-up" "http://127.0.0.1:$PORT_HTTP" /dev/null "$FRONTEND_PROCESSES" || status=$?
+    ((status < 2))
 }
-warm_up() { "$ROOT/deploy/apache/warm-up" "https://127.0.0.1:$PORT_HTTPS" "$STATE/tls/ca.pem" "$FRONTEND_PROCESSES"; }
 
 reload_apache() {
     kill -USR1 "$(pid_of "$1")"
