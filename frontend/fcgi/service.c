@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/db/schema.h"
 #include "frontend/action/ids.h"
+#include "frontend/read/kept.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ struct service *service_open(const struct frontend_conf *conf, char *err, size_t
     s->pid = getpid();
     gethostname(s->host, sizeof s->host - 1);
     s->ids = ids_new();
+    s->kept = kept_new();
     s->networks_n = conf->networks.n;
     s->networks = mem_zalloc(s->networks_n * sizeof *s->networks);
     for (size_t i = 0; i < s->networks_n; i++)
@@ -86,6 +88,7 @@ void service_close(struct service **s)
     limits_close(&(*s)->limits);
     health_close(&(*s)->health);
     ids_free(&(*s)->ids);
+    kept_free(&(*s)->kept);
     bans_free(&(*s)->bans);
     counters_close(&(*s)->counters);
     free((*s)->proxies);

@@ -12,14 +12,14 @@ struct facts {
     struct read_totals totals;
 };
 
-static enum db_result read_facts(const struct site *p, struct facts *ret)
+static enum db_result read_facts(struct site *p, struct facts *ret)
 {
-    enum db_result r = read_pulse(p->s->db, p->net->name, p->now_s, &ret->pulse);
+    enum db_result r = fact_pulse(p, &ret->pulse);
 
     if (r == DB_OK)
-        r = read_chain(p->s->db, p->net->name, &ret->chain);
+        r = fact_chain(p, &ret->chain);
     if (r == DB_OK)
-        r = read_totals(p->s->db, p->net->name, &ret->totals);
+        r = fact_totals(p, &ret->totals);
     return r;
 }
 
@@ -88,11 +88,10 @@ static bool write_block(void *ctx, const struct read_block *b)
 
 static enum db_result write_latest(struct site *p, uint64_t height)
 {
-    const struct page first = {.size = LATEST_BLOCKS};
     struct blocks blocks = {.p = p, .height = height};
 
     html_raw(&p->h, "<section aria-labelledby=\"latest\">\n<h2 id=\"latest\">Latest blocks</h2>\n");
-    enum db_result r = read_blocks(p->s->db, p->net->name, &first, write_block, &blocks);
+    enum db_result r = fact_latest(p, LATEST_BLOCKS, write_block, &blocks);
     if (blocks.rows == 0) {
         html_raw(&p->h, "<p class=\"empty\">The pool has found no block yet.</p>\n");
     } else {

@@ -29,7 +29,7 @@ void site_blocks(struct service *s, const struct request *rq, struct reply *repl
     if (!site_begin(&p, SITE_PAGE, s, rq, reply))
         return;
     page_top(&p, TAB_BLOCKS, "Blocks");
-    enum db_result r = read_chain(s->db, p.net->name, &chain);
+    enum db_result r = fact_chain(&p, &chain);
     struct list list = {.p = &p, .height = chain.height};
     if (r == DB_OK)
         r = read_blocks(s->db, p.net->name, &p.page, write_block, &list);

@@ -19,29 +19,22 @@ struct facts {
     double pool_work;            /* of the whole pool in the same day */
 };
 
-static bool add_work(void *ctx, const struct read_hour *h)
-{
-    *(double *)ctx += h->difficulty;
-    return true;
-}
-
-static enum db_result read_facts(const struct site *p, struct facts *ret)
+static enum db_result read_facts(struct site *p, struct facts *ret)
 {
     struct db *db = p->s->db;
     const char *net = p->net->name;
     enum db_result r = read_paid(db, net, p->address, &ret->paid);
 
     if (r == DB_OK)
-        r = read_chain(db, net, &ret->chain);
+        r = fact_chain(p, &ret->chain);
     if (r == DB_OK)
-        r = read_block_sums(db, net, &ret->sums);
+        r = fact_sums(p, &ret->sums);
     if (r == DB_OK)
-        r = read_subsidy(db, net, &ret->subsidy);
+        r = fact_subsidy(p, &ret->subsidy);
     if (r == DB_OK)
         r = read_worker_sums(db, net, p->address, &ret->day);
     if (r == DB_OK)
-        r = read_hours(db, net, (uint64_t)p->now_s / 3600 + 1 - READ_HOURS, add_work,
-                       &ret->pool_work);
+        r = fact_day_work(p, &ret->pool_work);
     return r;
 }
 

@@ -2,6 +2,7 @@
 #ifndef PENSTOCK_FRONTEND_SITE_PAGE_H
 #define PENSTOCK_FRONTEND_SITE_PAGE_H
 
+#include "frontend/read/kept.h"
 #include "frontend/read/read.h"
 #include "frontend/site/site.h"
 #include "frontend/web/html.h"
@@ -51,6 +52,24 @@ void page_path(struct site *p, const char *rest);
 
 /* The form that asks for an address; WRONG is one that was none, or NULL. */
 void page_address_form(struct site *p, const char *wrong);
+
+/* --- facts of the network, at most KEPT_S old (facts.c) --- */
+
+enum db_result fact_get(struct site *p, kept_read_fn *read, size_t size, void *ret);
+
+enum db_result fact_pulse(struct site *p, struct read_pulse *ret);
+enum db_result fact_chain(struct site *p, struct read_chain *ret);
+enum db_result fact_totals(struct site *p, struct read_totals *ret);
+enum db_result fact_sums(struct site *p, struct read_block_sums *ret);
+enum db_result fact_subsidy(struct site *p, uint64_t *ret);
+/* Of the last seven days: as read_days(), read_found(). */
+enum db_result fact_week_blocks(struct site *p, struct read_days *ret);
+enum db_result fact_week_found(struct site *p, struct read_block_sum *ret);
+/* Hashes that all shares were expected to cost: in READ_HOURS, in seven days. */
+enum db_result fact_day_work(struct site *p, double *ret);
+enum db_result fact_week_work(struct site *p, double *ret);
+/* As read_blocks(), the first MOST of them: at most ten. */
+enum db_result fact_latest(struct site *p, uint64_t most, read_block_fn *fn, void *ctx);
 
 /* --- parts (parts.c) --- */
 

@@ -3,7 +3,6 @@
 #include "frontend/site/page.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Beyond so many, sums by the minute would cost more than a page is worth. */
 enum { POOL_FINE_WORKERS = 2000, MINER_FINE_WORKERS = 40 };
@@ -152,58 +151,59 @@ static void write_rates(struct site *p, const struct steps *t, int64_t step_s, u
     html_raw(&p->h, PLOT_END);
 }
 
-static struct steps *fine_steps(const struct site *p)
+static void fine_steps(struct steps *t, int64_t now_s)
 {
-    struct steps *t = calloc(1, sizeof *t);
-
-    if (!t)
-        abort();
-    t->steps = FINE_STEPS;
-    t->first = (uint64_t)p->now_s / 60 / READ_FINE_STEP - FINE_STEPS;
-    return t;
+    *t = (struct steps){.steps = FINE_STEPS,
+                        .first = (uint64_t)now_s / 60 / READ_FINE_STEP - FINE_STEPS};
 }
 
 /* Whole hours, which have passed. */
-static struct steps *hour_steps(const struct site *p, uint64_t hours)
+static void hour_steps(struct steps *t, int64_t now_s, uint64_t hours)
 {
-    struct steps *t = calloc(1, sizeof *t);
-
-    if (!t)
-        abort();
-    t->steps = hours;
-    t->first = (uint64_t)p->now_s / 3600 - hours;
-    return t;
+    *t = (struct steps){.steps = hours, .first = (uint64_t)now_s / 3600 - hours};
 }
 
 /* --- the pool --- */
 
+static enum db_result get_fine(struct db *db, const char *network, int64_t now_s, void *ret)
+{
+    fine_steps(ret, now_s);
+    return read_fine(db, network, now_s, take_fine, ret);
+}
+
 enum db_result plot_pool(struct site *p, uint64_t workers)
 {
+    struct steps t;
+
     if (workers > POOL_FINE_WORKERS)
         return DB_OK;
-    struct steps *t = fine_steps(p);
-    enum db_result r = read_fine(p->s->db, p->net->name, p->now_s, take_fine, t);
-
-    if (r == DB_OK && t->any) {
+    enum db_result r = fact_get(p, get_fine, sizeof t, &t);
+    if (r == DB_OK && t.any) {
         html_raw(&p->h, RATE_PLOT("Pool hash rate, last two hours"));
-        write_rates(p, t, READ_FINE_STEP * 60, FINE_LEAST);
+        write_rates(p, &t, READ_FINE_STEP * 60, FINE_LEAST);
     }
-    free(t);
     return r;
+}
+
+static enum db_result get_week(struct db *db, const char *network, int64_t now_s, void *ret)
+{
+    struct steps *t = ret;
+
+    hour_steps(t, now_s, WEEK_HOURS);
+    return read_hours(db, network, t->first, take_hour, t);
 }
 
 enum db_result plot_pool_week(struct site *p)
 {
-    struct steps *t = hour_steps(p, WEEK_HOURS);
-    enum db_result r = read_hours(p->s->db, p->net->name, t->first, take_hour, t);
+    struct steps t;
+    enum db_result r = fact_get(p, get_week, sizeof t, &t);
 
-    if (r == DB_OK && t->any) {
+    if (r == DB_OK && t.any) {
         html_raw(&p->h, RATE_PLOT("Pool hash rate by the hour, last seven days"));
-        write_rates(p, t, 3600, HOURS_LEAST);
+        write_rates(p, &t, 3600, HOURS_LEAST);
     } else {
         write_empty(p);
     }
-    free(t);
     return r;
 }
 
@@ -244,16 +244,20 @@ static void write_days(struct site *p, const struct steps *t)
     html_raw(&p->h, PLOT_END);
 }
 
+static enum db_result get_days(struct db *db, const char *network, int64_t now_s, void *ret)
+{
+    struct steps *t = ret;
+
+    *t = (struct steps){.steps = DAYS, .first = (uint64_t)now_s / 86400 - DAYS + 1};
+    return read_hours(db, network, t->first * 24, take_day, t);
+}
+
 enum db_result plot_pool_days(struct site *p)
 {
-    struct steps *t = calloc(1, sizeof *t);
+    struct steps t;
+    enum db_result r = fact_get(p, get_days, sizeof t, &t);
 
-    if (!t)
-        abort();
-    t->steps = DAYS;
-    t->first = (uint64_t)p->now_s / 86400 - DAYS + 1;
-    enum db_result r = read_hours(p->s->db, p->net->name, t->first * 24, take_day, t);
-    if (r == DB_OK && t->any) {
+    if (r == DB_OK && t.any) {
         html_raw(&p->h,
                  PLOT_BEGIN("Shares and blocks per day")
                      CANVAS("1", "bar", "", "Shares", "Shares per day")
@@ -263,11 +267,10 @@ enum db_result plot_pool_days(struct site *p)
                             COLUMN_N("Blocks of the network") COLUMN_N("Refused")
                                 COLUMN_N("Miners, at most")
                                     COLUMN_N("Hash rate") "</tr></thead><tbody>\n");
-        write_days(p, t);
+        write_days(p, &t);
     } else {
         html_raw(&p->h, "<p class=\"empty\">No day has had any work yet.</p>\n");
     }
-    free(t);
     return r;
 }
 
@@ -275,31 +278,31 @@ enum db_result plot_pool_days(struct site *p)
 
 enum db_result plot_miner_fine(struct site *p, uint64_t workers)
 {
+    struct steps t;
+
     if (workers > MINER_FINE_WORKERS)
         return DB_OK;
-    struct steps *t = fine_steps(p);
-    enum db_result r = read_miner_fine(p->s->db, p->net->name, p->address, p->now_s, take_fine, t);
-
-    if (r == DB_OK && t->any) {
+    fine_steps(&t, p->now_s);
+    enum db_result r = read_miner_fine(p->s->db, p->net->name, p->address, p->now_s, take_fine, &t);
+    if (r == DB_OK && t.any) {
         html_raw(&p->h, RATE_PLOT("Your hash rate, last two hours"));
-        write_rates(p, t, READ_FINE_STEP * 60, FINE_LEAST);
+        write_rates(p, &t, READ_FINE_STEP * 60, FINE_LEAST);
     }
-    free(t);
     return r;
 }
 
 enum db_result plot_miner_day(struct site *p)
 {
-    struct steps *t = hour_steps(p, DAY_HOURS);
-    enum db_result r =
-        read_miner_hours(p->s->db, p->net->name, p->address, t->first, take_miner_hour, t);
+    struct steps t;
 
-    if (r == DB_OK && t->any) {
+    hour_steps(&t, p->now_s, DAY_HOURS);
+    enum db_result r =
+        read_miner_hours(p->s->db, p->net->name, p->address, t.first, take_miner_hour, &t);
+    if (r == DB_OK && t.any) {
         html_raw(&p->h, RATE_PLOT("Your hash rate by the hour, last 24 hours"));
-        write_rates(p, t, 3600, HOURS_LEAST);
+        write_rates(p, &t, 3600, HOURS_LEAST);
     } else {
         write_empty(p);
     }
-    free(t);
     return r;
 }

@@ -3,43 +3,34 @@
 
 #include <stdio.h>
 
-enum { LUCK_DAYS = 7, TOP_MINERS = 15, LATEST_BLOCKS = 10 };
+enum { TOP_MINERS = 15, LATEST_BLOCKS = 10 };
 
 struct facts {
     struct read_pulse pulse;
     struct read_chain chain;
     struct read_totals totals;
-    struct read_days days;       /* of the last LUCK_DAYS */
+    struct read_days days;       /* of the last seven */
     struct read_block_sum found; /* in the same time */
     double work;                 /* and what was done for it: hashes */
     uint64_t subsidy;
 };
 
-static bool add_work(void *ctx, const struct read_hour *h)
+static enum db_result read_facts(struct site *p, struct facts *ret)
 {
-    *(double *)ctx += h->difficulty;
-    return true;
-}
-
-static enum db_result read_facts(const struct site *p, struct facts *ret)
-{
-    struct db *db = p->s->db;
-    const char *net = p->net->name;
-    enum db_result r = read_pulse(db, net, p->now_s, &ret->pulse);
+    enum db_result r = fact_pulse(p, &ret->pulse);
 
     if (r == DB_OK)
-        r = read_chain(db, net, &ret->chain);
+        r = fact_chain(p, &ret->chain);
     if (r == DB_OK)
-        r = read_totals(db, net, &ret->totals);
+        r = fact_totals(p, &ret->totals);
     if (r == DB_OK)
-        r = read_days(db, net, LUCK_DAYS, &ret->days);
+        r = fact_week_blocks(p, &ret->days);
     if (r == DB_OK)
-        r = read_found(db, net, LUCK_DAYS, &ret->found);
+        r = fact_week_found(p, &ret->found);
     if (r == DB_OK)
-        r = read_subsidy(db, net, &ret->subsidy);
+        r = fact_subsidy(p, &ret->subsidy);
     if (r == DB_OK)
-        r = read_hours(db, net, (uint64_t)p->now_s / 3600 + 1 - (uint64_t)LUCK_DAYS * 24, add_work,
-                       &ret->work);
+        r = fact_week_work(p, &ret->work);
     return r;
 }
 
@@ -166,11 +157,10 @@ static bool write_block(void *ctx, const struct read_block *b)
 
 static enum db_result write_blocks(struct site *p, const struct facts *f)
 {
-    const struct page first = {.size = LATEST_BLOCKS};
     struct list list = {.p = p, .f = f};
 
     html_raw(&p->h, "<section aria-labelledby=\"blocks\">\n<h2 id=\"blocks\">Latest blocks</h2>\n");
-    enum db_result r = read_blocks(p->s->db, p->net->name, &first, write_block, &list);
+    enum db_result r = fact_latest(p, LATEST_BLOCKS, write_block, &list);
     if (list.rows > 0)
         html_raw(&p->h, TABLE_END);
     else

@@ -344,6 +344,24 @@ def test_blocks(frontend):
     assert {row[3] for row in rows} == {"50.00000001 <T>"}
 
 
+def test_the_latest_blocks_are_those_of_now(frontend, books):
+    """What is kept for all readers does not stay: a new block appears, and one that is gone goes."""
+    caption = "Blocks the pool found"
+
+    def are(heights):
+        found = read(frontend, f"/{EMPTY}/")
+        return [row[0] for row in (found.table(caption) if caption in found.captions else [])] == heights
+
+    assert poll(lambda: are([]), pause=0.2)
+    run(books.root, "INSERT INTO block (network, height, hash, status, pool_block, subsidy, difficulty, chain_time)"
+        " VALUES (%s, 7, %s, 'open', 1, 1, 1, UTC_TIMESTAMP())", EMPTY, uuid.uuid4().bytes * 2)
+    try:
+        assert poll(lambda: are(["7"]), pause=0.2)
+    finally:
+        run(books.root, "DELETE FROM block WHERE network = %s", EMPTY)
+    assert poll(lambda: are([]), pause=0.2)
+
+
 def test_lists_have_pages(frontend):
     first, second = (read(frontend, f"/{NETWORK}/payments/", query) for query in ("", "page=1"))
     rows = [page.table("Payments to miners") for page in (first, second)]
