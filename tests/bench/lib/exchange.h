@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define EXCHANGE_MAX_REPLY 8192
+#define EXCHANGE_MAX_REPLY (128u * 1024)
 
 enum exchange_result {
     EXCHANGE_DONE,
