@@ -298,12 +298,33 @@ static void take_longpollid(const json_t *reply, char id[TEMPLATE_MAX_LONGPOLLID
         memcpy(id, text, n + 1);
 }
 
+/* Whether REPLY is for a block upon another than PREV, which it becomes. */
+static bool take_prev(const json_t *reply, char prev[65])
+{
+    const char *text = json_string_value(json_object_get(reply, "previousblockhash"));
+    const bool moved = text != NULL && strncmp(text, prev, 64) != 0;
+
+    snprintf(prev, 65, "%.64s", text != NULL ? text : "");
+    return moved;
+}
+
+/* How long to wait after a longpoll that took TOOK_MS. Not every wallet holds it: litecoind answers
+ * at once, whatever the id, from its start to its next block, and one without longpoll always. */
+static int64_t pause_ms(const struct sources *s, bool ok, bool moved, int64_t took_ms)
+{
+    if (!ok)
+        return RETRY_MS;
+    if (took_ms >= s->poll_ms)
+        return 0;
+    return moved ? 1 : s->poll_ms;
+}
+
 static void *longpoll_main(void *arg)
 {
     struct source *w = arg;
     struct sources *s = w->all;
     struct rpc *rpc = s->longpoll->wallet[w->index].rpc;
-    char id[TEMPLATE_MAX_LONGPOLLID + 1] = "";
+    char id[TEMPLATE_MAX_LONGPOLLID + 1] = "", prev[65] = "";
 
     while (wait_until_in_use(w)) {
         const int64_t begun = clock_mono_ms();
@@ -311,17 +332,14 @@ static void *longpoll_main(void *arg)
 
         ask_template(rpc, id, id[0] != '\0' ? LONGPOLL_MS : 0, &call);
         take_longpollid(call.reply, id);
+        const bool moved = take_prev(call.reply, prev);
         pthread_mutex_lock(&s->lock);
         w->polling = false;
         if (call.result == RPC_OK)
             hand_over(w, &call);
         else if (s->running && call.result != RPC_UNCERTAIN) /* that is: cut off; ask again */
             note_failure(w, &call);
-        /* one without longpoll is polled; one that answers at once always must not make us spin */
-        if (call.result != RPC_OK || id[0] == '\0')
-            rest(s, call.result == RPC_OK ? s->poll_ms : RETRY_MS);
-        else if (clock_mono_ms() - begun < 1)
-            rest(s, 1);
+        rest(s, pause_ms(s, call.result == RPC_OK, moved, clock_mono_ms() - begun));
         pthread_mutex_unlock(&s->lock);
         rpc_calls_clear(&call, 1);
     }

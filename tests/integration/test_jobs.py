@@ -474,6 +474,17 @@ def test_a_poke_alone_tells_of_a_new_block(jobs, scripted, env, tmp_path):
     until(lambda: scripted.calls.count("getblocktemplate") > before)
 
 
+def test_a_longpoll_that_is_not_held_is_not_asked_all_the_time(jobs, scripted):
+    """litecoind holds none between its start and its next block."""
+    scripted.template["longpollid"] = "ab" * 32 + "7"
+    made = jobs([scripted_wallet(scripted)], poll_ms=1000, refresh_s=300)
+    begun = time.monotonic()
+    made.start()
+    made.await_tip(scripted.template["previousblockhash"])
+    until(lambda: scripted.calls.count("getblockchaininfo") >= 4)
+    assert scripted.calls.count("getblocktemplate") < 10 + time.monotonic() - begun
+
+
 @pytest.mark.parametrize("member,value,words", [
     ("transactions", [{"data": "00"}], "transactions"),
     ("rules", ["!unheard-of"], "rules"),
