@@ -55,8 +55,8 @@ static void write_pulse(struct site *p, const struct facts *f)
     html_raw(&p->h, TILE_END TILE_BEGIN("Miners"));
     part_count(p, f->pulse.miners);
     html_raw(&p->h, "<small>");
-    part_count(p, f->pulse.workers);
-    html_raw(&p->h, " workers</small>" TILE_END TILE_BEGIN("Blocks found"));
+    part_counted(p, f->pulse.workers, "worker");
+    html_raw(&p->h, "</small>" TILE_END TILE_BEGIN("Blocks found"));
     part_count(p, f->totals.confirmed + f->totals.pending);
     html_raw(&p->h, "<small>");
     part_count(p, f->totals.pending);

@@ -75,10 +75,9 @@ static void write_money(struct site *p, const struct facts *f)
     html_raw(&p->h, TILE_BEGIN("Pending"));
     part_estimate(p, after_fee(p, (part < 1 ? part : 1) * (double)f->sums.pending.subsidy));
     html_raw(&p->h, "<small>your part of ");
-    part_count(p, f->sums.pending.blocks);
-    html_raw(&p->h,
-             " blocks that still mature, at your speed of the last day</small>" TILE_END TILE_BEGIN(
-                 "Paid so far"));
+    part_counted(p, f->sums.pending.blocks, "block");
+    html_raw(&p->h, " not mature yet, at your speed of the last day</small>" TILE_END TILE_BEGIN(
+                        "Paid so far"));
     part_amount(p, (int64_t)f->paid.total);
     html_raw(&p->h, "<small>today ");
     part_amount(p, (int64_t)f->paid.today);

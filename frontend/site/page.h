@@ -74,7 +74,8 @@ enum db_result fact_latest(struct site *p, uint64_t most, read_block_fn *fn, voi
 /* --- parts (parts.c) --- */
 
 void part_count(struct site *p, uint64_t n);
-void part_amount(struct site *p, int64_t units); /* with the coin's symbol */
+void part_counted(struct site *p, uint64_t n, const char *noun); /* "1 worker", "2 workers" */
+void part_amount(struct site *p, int64_t units);                 /* with the coin's symbol */
 /* A guess at an amount: few digits, and a sign that says so. */
 void part_estimate(struct site *p, double units);
 void part_rate(struct site *p, double hashes_per_second);

@@ -18,6 +18,15 @@ void part_count(struct site *p, uint64_t n)
     html_text(&p->h, text);
 }
 
+void part_counted(struct site *p, uint64_t n, const char *noun)
+{
+    part_count(p, n);
+    html_raw(&p->h, " ");
+    html_text(&p->h, noun);
+    if (n != 1)
+        html_raw(&p->h, "s");
+}
+
 static void write_unit(struct site *p, const char *unit)
 {
     if (*unit) {

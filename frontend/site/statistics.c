@@ -50,8 +50,8 @@ static void write_now(struct site *p, const struct facts *f)
     html_raw(&p->h, TILE_END TILE_BEGIN("Miners"));
     part_count(p, f->pulse.miners);
     html_raw(&p->h, "<small>");
-    part_count(p, f->pulse.workers);
-    html_raw(&p->h, " workers</small>" TILE_END TILE_BEGIN("Shares per minute"));
+    part_counted(p, f->pulse.workers, "worker");
+    html_raw(&p->h, "</small>" TILE_END TILE_BEGIN("Shares per minute"));
     part_count(p, (uint64_t)(f->pulse.shares_per_second * 60 + 0.5));
     html_raw(&p->h, TILE_END TILE_BEGIN("Chain height"));
     part_count(p, f->chain.height);
