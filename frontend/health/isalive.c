@@ -40,6 +40,8 @@ static void judge_network(const struct vital_network *net, struct failures *f)
         fail(f, net->net->name, "no new block for too long");
     if (is_older(net->worker_age_s, WORKER_MAX_AGE_S))
         fail(f, net->net->name, "no worker is alive");
+    if (net->jobless)
+        fail(f, net->net->name, "no jobs are made of block templates");
     for (size_t i = 0; i < VITAL_TASKS; i++)
         if (net->run[i].late) {
             snprintf(text, sizeof text, "task %s is late", vital_tasks[i].name);
@@ -80,6 +82,7 @@ static void write_network(struct jsonw *j, const struct vital_network *net)
     jsonw_uint(j, "height", net->tip_height);
     write_age(j, "tipAgeSeconds", net->tip_age_s);
     write_age(j, "workerAgeSeconds", net->worker_age_s);
+    write_age(j, "jobAgeSeconds", net->job_age_s);
     jsonw_bool(j, "payoutsFrozen", net->frozen);
     jsonw_object_begin(j, "tasks");
     for (size_t i = 0; i < VITAL_TASKS; i++) {

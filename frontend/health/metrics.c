@@ -88,6 +88,10 @@ static void write_networks(struct prom *p, const struct service *s, const struct
                 "Since a worker of the network last said that it is alive.");
     for (size_t i = 0; i < s->networks_n; i++)
         write_age(p, s->networks[i].name, v->network[i].worker_age_s);
+    prom_family(p, "penstock_job_age_seconds", "gauge",
+                "Since the newest job was made of a block template; absent when none was lately.");
+    for (size_t i = 0; i < s->networks_n; i++)
+        write_age(p, s->networks[i].name, v->network[i].job_age_s);
     prom_family(p, "penstock_payouts_frozen", "gauge", "1: the network pays nobody.");
     for (size_t i = 0; i < s->networks_n; i++)
         prom_value(p, "", PROM_LABELS("network", s->networks[i].name), v->network[i].frozen);

@@ -46,7 +46,7 @@ static bool take_tip(void *ctx, const struct db_value *v, size_t n)
     return false;
 }
 
-static bool take_frozen(void *ctx, const struct db_value *v, size_t n)
+static bool take_bool(void *ctx, const struct db_value *v, size_t n)
 {
     (void)n;
     *(bool *)ctx = column_uint(&v[0]) != 0;
@@ -61,6 +61,12 @@ static enum db_result read_signs(struct db *db, struct vital_network *net)
     static const char lane_sql[] =
         "SELECT TIMESTAMPDIFF(SECOND, MAX(seen_at), UTC_TIMESTAMP(6)) FROM site_lane "
         "WHERE network = ?";
+    static const char job_sql[] =
+        "SELECT TIMESTAMPDIFF(SECOND, MAX(made_at), UTC_TIMESTAMP(6)) FROM intake_job "
+        "WHERE network = ?";
+    static const char jobless_sql[] =
+        "SELECT NOT well OR seen_at < UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE FROM site_job "
+        "WHERE network = ? AND seen_at > UTC_TIMESTAMP(6) - INTERVAL 1 DAY";
     static const char freeze_sql[] = "SELECT frozen FROM site_freeze WHERE network = ? "
                                      "ORDER BY number DESC LIMIT 1";
     const char *name = net->net->name;
@@ -69,7 +75,11 @@ static enum db_result read_signs(struct db *db, struct vital_network *net)
     if (r == DB_OK)
         r = db_query(db, lane_sql, PARAMS(DB_TEXT(name)), take_age, &net->worker_age_s);
     if (r == DB_OK)
-        r = db_query(db, freeze_sql, PARAMS(DB_TEXT(name)), take_frozen, &net->frozen);
+        r = db_query(db, job_sql, PARAMS(DB_TEXT(name)), take_age, &net->job_age_s);
+    if (r == DB_OK)
+        r = db_query(db, jobless_sql, PARAMS(DB_TEXT(name)), take_bool, &net->jobless);
+    if (r == DB_OK)
+        r = db_query(db, freeze_sql, PARAMS(DB_TEXT(name)), take_bool, &net->frozen);
     return r;
 }
 
@@ -101,7 +111,8 @@ static enum db_result read_network(struct db *db, struct vital_network *net)
 
 static void clear_network(struct vital_network *net, const struct network *of)
 {
-    *net = (struct vital_network){.net = of, .tip_age_s = VITAL_NEVER, .worker_age_s = VITAL_NEVER};
+    *net = (struct vital_network){
+        .net = of, .tip_age_s = VITAL_NEVER, .worker_age_s = VITAL_NEVER, .job_age_s = VITAL_NEVER};
     for (size_t i = 0; i < VITAL_TASKS; i++)
         net->run[i] = (struct vital_run){.age_s = VITAL_NEVER};
 }

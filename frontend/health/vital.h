@@ -27,6 +27,8 @@ struct vital_network {
     const struct network *net;
     int64_t tip_age_s;    /* since the workers first saw the newest block; VITAL_NEVER */
     int64_t worker_age_s; /* since a worker last said that it is alive; VITAL_NEVER */
+    int64_t job_age_s;    /* since the newest job was made of a template; VITAL_NEVER: not lately */
+    bool jobless;         /* penstock-jobs cannot make any, or has ended within the last day */
     uint64_t tip_height;
     bool frozen; /* payouts are */
     struct vital_run run[VITAL_TASKS];

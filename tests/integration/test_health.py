@@ -56,6 +56,7 @@ def test_a_pool_that_is_well(env):
     assert all(isinstance(depth, int) for depth in said["queues"].values())
     for network in said["networks"]:
         assert network["height"] > 0 and network["tipAgeSeconds"] >= 0 and network["workerAgeSeconds"] <= 60
+        assert network["jobAgeSeconds"] >= 0
         assert network["payoutsFrozen"] is False
         assert network["tasks"]["find-blocks"]["late"] is False
 
@@ -71,8 +72,27 @@ def test_a_network_that_nobody_serves(env, tmp_path):
                        ("find-blocks", "assign-shares", "share-out", "roll-stats", "audit"))}
     ours, = (n for n in said["networks"] if n["id"] == NETWORK)
     assert ours["tipAgeSeconds"] is None and ours["workerAgeSeconds"] is None
+    assert ours["jobAgeSeconds"] is None
     assert said["queues"][f"solution.{NETWORK}"] is None  # there is no such queue
     assert isinstance(said["queues"]["dead"], int)
+
+
+def test_jobs_that_are_not_made(env, tmp_path, db):
+    """Where nobody ever made any, nothing is wrong: pools of some kinds need none."""
+    with db("root").cursor() as cursor, own_frontend(env, tmp_path, SECTION) as own:
+        def failures():
+            all_failures = own.get("/isalive").json()["failures"]
+            return [text for text in all_failures if text.startswith(NETWORK) and "jobs" in text]
+
+        assert failures() == []
+        try:
+            for problem, age, wrong in (("", 0, False), ("no wallet", 0, True), ("", 3600, True),
+                                        ("", 2 * 86400, False)):
+                cursor.execute("REPLACE INTO job_health VALUES (%s, %s, UTC_TIMESTAMP(6) - INTERVAL %s SECOND)",
+                               (NETWORK, problem, age))
+                assert failures() == [f"{NETWORK}: no jobs are made of block templates"] * wrong, (problem, age)
+        finally:
+            cursor.execute("DELETE FROM job_health WHERE network = %s", (NETWORK,))
 
 
 def test_without_servers(env, tmp_path):
@@ -93,6 +113,7 @@ def test_metrics(env):
     text = get(env, "/metrics").text
     check_metrics(text)
     for name in ("server_up", "queue_messages", "tip_height", "tip_age_seconds", "worker_age_seconds",
+                 "job_age_seconds",
                  "payouts_frozen", "task_late", "ledger_imbalance", "hash_rate",
                  "frontend_requests_total", "frontend_confirm_seconds_bucket"):
         assert re.search(f"^penstock_{name}[{{ ]", text, re.M), name
