@@ -49,35 +49,21 @@ static bool take_paid(void *ctx, const struct db_value *v, size_t n)
     (void)n;
     p->total = column_uint(&v[0]);
     p->today = column_uint(&v[1]);
-    return false;
-}
-
-static bool take_last(void *ctx, const struct db_value *v, size_t n)
-{
-    struct read_paid *p = ctx;
-
-    (void)n;
-    column_copy(&v[0], p->last, sizeof p->last);
-    column_copy(&v[1], p->last_txid, sizeof p->last_txid);
+    column_copy(&v[2], p->last, sizeof p->last);
+    column_copy(&v[3], p->last_txid, sizeof p->last_txid);
     return false;
 }
 
 enum db_result read_paid(struct db *db, const char *network, const char *address,
                          struct read_paid *ret)
 {
-    static const char sums_sql[] =
+    /* The transaction of the last time: behind 26 characters of it, in the greatest of both. */
+    static const char sql[] =
         "SELECT COALESCE(SUM(amount), 0), "
-        "COALESCE(SUM(IF(sent_at >= UTC_DATE(), amount, 0)), 0) FROM site_payment "
+        "COALESCE(SUM(IF(sent_at >= UTC_DATE(), amount, 0)), 0), "
+        "MAX(sent_at), SUBSTR(MAX(CONCAT(sent_at, txid)), 27) FROM site_payment "
         "WHERE network = ? AND address = ? AND status IN ('sent', 'confirmed')";
-    static const char last_sql[] =
-        "SELECT sent_at, txid FROM site_payment "
-        "WHERE network = ? AND address = ? AND status IN ('sent', 'confirmed') "
-        "ORDER BY sent_at DESC LIMIT 1";
 
     *ret = (struct read_paid){0};
-    enum db_result r =
-        db_query(db, sums_sql, PARAMS(DB_TEXT(network), DB_TEXT(address)), take_paid, ret);
-    if (r == DB_OK)
-        r = db_query(db, last_sql, PARAMS(DB_TEXT(network), DB_TEXT(address)), take_last, ret);
-    return r;
+    return db_query(db, sql, PARAMS(DB_TEXT(network), DB_TEXT(address)), take_paid, ret);
 }

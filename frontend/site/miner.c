@@ -1,6 +1,7 @@
 /* /NETWORK/miner/ADDRESS/: what a miner wants to know of itself. */
 #include "frontend/read/reason.h"
 #include "frontend/site/page.h"
+#include "frontend/web/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +16,13 @@ struct facts {
     struct read_chain chain;
     struct read_block_sums sums;
     uint64_t subsidy;
-    struct read_worker_sums day; /* the last one */
+    struct read_worker_sums day; /* the last one; filled in by read_workers() */
     double pool_work;            /* of the whole pool in the same day */
 };
 
 static enum db_result read_facts(struct site *p, struct facts *ret)
 {
-    struct db *db = p->s->db;
-    const char *net = p->net->name;
-    enum db_result r = read_paid(db, net, p->address, &ret->paid);
+    enum db_result r = read_paid(p->s->db, p->net->name, p->address, &ret->paid);
 
     if (r == DB_OK)
         r = fact_chain(p, &ret->chain);
@@ -31,8 +30,6 @@ static enum db_result read_facts(struct site *p, struct facts *ret)
         r = fact_sums(p, &ret->sums);
     if (r == DB_OK)
         r = fact_subsidy(p, &ret->subsidy);
-    if (r == DB_OK)
-        r = read_worker_sums(db, net, p->address, &ret->day);
     if (r == DB_OK)
         r = fact_day_work(p, &ret->pool_work);
     return r;
@@ -113,22 +110,33 @@ static void write_work(struct site *p, const struct facts *f)
 
 /* --- workers --- */
 
-struct list {
+struct workers {
     struct site *p;
-    uint64_t rows;
+    struct read_worker_sums *day;
 };
+
+static void add_worker(struct read_worker_sums *day, const struct read_worker_day *w)
+{
+    day->workers++;
+    day->active += w->shares > 0;
+    day->shares += w->shares;
+    day->rejected += w->rejected;
+    day->difficulty += w->difficulty;
+    day->hash_rate += w->hash_rate;
+}
 
 static bool write_worker(void *ctx, const struct read_worker_day *w)
 {
-    struct list *list = ctx;
+    const struct workers *list = ctx;
     struct site *p = list->p;
 
-    if (list->rows++ == 0)
+    add_worker(list->day, w);
+    if (list->day->workers == 1)
         html_raw(&p->h, TABLE_BEGIN("Workers, last day") "<thead><tr>" COLUMN("Worker")
                             COLUMN("Last share") COLUMN_N("Hash rate") COLUMN_N("Shares")
                                 COLUMN_N("Refused") "</tr></thead><tbody>\n");
-    if (list->rows > LIST_WORKERS)
-        return false;
+    if (list->day->workers > LIST_WORKERS)
+        return true;
     html_raw(&p->h, "<tr><th scope=\"row\" class=\"name\">");
     html_text(&p->h, w->name);
     html_raw(&p->h, "</th><td>");
@@ -146,23 +154,42 @@ static bool write_worker(void *ctx, const struct read_worker_day *w)
     return true;
 }
 
-static enum db_result write_workers(struct site *p)
+static enum db_result write_workers(struct site *p, struct read_worker_sums *day)
 {
-    struct list list = {.p = p};
+    struct workers list = {.p = p, .day = day};
 
     html_raw(&p->h, "<section aria-labelledby=\"workers\">\n<h2 id=\"workers\">Workers</h2>\n");
     enum db_result r = read_worker_days(p->s->db, p->net->name, p->address, write_worker, &list);
-    if (list.rows > 0)
+    if (day->workers > 0)
         html_raw(&p->h, TABLE_END);
     else
         html_raw(&p->h, "<p class=\"empty\">No worker has sent anything yet.</p>\n");
-    if (list.rows > LIST_WORKERS)
+    if (day->workers > LIST_WORKERS)
         html_raw(&p->h, "<p>These are the first of more; the download has them all.</p>\n");
     html_raw(&p->h, "</section>\n");
     return r;
 }
 
+/* The section of workers goes into OUT: it stands below the sums that come of the same reading. */
+static enum db_result read_workers(struct site *p, struct buf *out, struct read_worker_sums *day)
+{
+    struct html page = p->h;
+
+    p->h = HTML_INIT(out);
+    enum db_result r = write_workers(p, day);
+    page.full = page.full || p->h.full;
+    p->h = page;
+    if (r == DB_OK && day->workers >= READ_MAX_ROWS) /* there may be more */
+        r = read_worker_sums(p->s->db, p->net->name, p->address, day);
+    return r;
+}
+
 /* --- what was refused --- */
+
+struct list {
+    struct site *p;
+    uint64_t rows;
+};
 
 static bool write_reject(void *ctx, const struct read_reject *reject)
 {
@@ -319,6 +346,7 @@ static enum db_result write_plots(struct site *p, const struct facts *f)
 
 void site_miner(struct service *s, const struct request *rq, struct reply *reply)
 {
+    struct buf workers = BUF_INIT(ANSWER_MAX_BODY);
     struct facts facts = {0};
     struct site p;
 
@@ -331,14 +359,16 @@ void site_miner(struct service *s, const struct request *rq, struct reply *reply
     }
     if (r == DB_OK)
         r = read_facts(&p, &facts);
+    if (r == DB_OK)
+        r = read_workers(&p, &workers, &facts.day);
     write_top(&p, &facts);
     write_money(&p, &facts);
     write_work(&p, &facts);
     if (r == DB_OK)
         r = write_plots(&p, &facts);
-    if (r == DB_OK)
-        r = write_workers(&p);
-    if (r == DB_OK)
+    html_markup(&p.h, workers.data, workers.len);
+    buf_free(&workers);
+    if (r == DB_OK && facts.day.rejected > 0)
         r = write_rejects(&p);
     if (r == DB_OK)
         r = write_history(&p);

@@ -1,7 +1,8 @@
 /*
  * The pool as people see it: pages of HTML, complete without scripts. They show what the views
- * site_* hold, nothing that is counted for the page alone, and keep for SITE_KEEP_S. What they say of
- * the network may be KEPT_S older (frontend/read/kept.h); what is one miner's own is of the moment.
+ * site_* hold, nothing that is counted for the page alone, and keep for SITE_KEEP_S. What they say
+ * of the network may be KEPT_S older (frontend/read/kept.h); what is one miner's own is of the
+ * moment.
  *
  * All that is data is written by frontend/web/html.h, which escapes it, so nothing a miner sends
  * can become markup. Scripts and styles are files of frontend/static/, which the web server gives:

@@ -20,7 +20,7 @@ LARGE = "bench-large-miner"  # a network of its own
 WORKERS = 500
 STATIC = "/bench-static.html"
 # What frontend/site/miner.c asks for; the plot by minutes is only made for miners with few workers.
-MINER_PAGE = ("read_miner", "read_paid", "read_chain", "read_block_sums", "read_subsidy", "read_worker_sums", "read_worker_days",
+MINER_PAGE = ("read_miner", "read_paid", "read_chain", "read_block_sums", "read_subsidy", "read_worker_days",
               "read_hours", "read_miner_hours", "read_rejects", "read_payments", "read_credits")
 MOST_MS = 10
 PARTS = ("program", "web server", "database", "client")
