@@ -17,7 +17,6 @@ from fcgi_client import own_frontend
 from test_site_views import clean as clean_network
 from test_site_views import insert, run
 
-import test_site_views
 
 NETWORK = "itest-api"  # of its own frontend: no task and no worker knows it
 API = json.loads((ROOT / "frontend/api/openapi.json").read_text(encoding="utf-8"))
@@ -157,14 +156,9 @@ def root(env):
     connection = pymysql.connect(user="root", unix_socket=env["PENSTOCK_DB_ROOT_SOCKET"], charset="utf8mb4",
                                  database=env["PENSTOCK_DB_NAME"], autocommit=True)
 
-    def clean():
-        before, test_site_views.NETWORK = test_site_views.NETWORK, NETWORK
-        clean_network(connection)
-        test_site_views.NETWORK = before
-
-    clean()
+    clean_network(connection, NETWORK)
     yield connection
-    clean()
+    clean_network(connection, NETWORK)
     connection.close()
 
 
