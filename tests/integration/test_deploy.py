@@ -115,9 +115,13 @@ def test_up_again_changes_nothing(env):
 def test_on_a_terminal_up_shows_progress_until_interrupted(env):
     state = env["PENSTOCK_STATE"]
     master, slave = pty.openpty()
+
+    def at_the_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job, such as these tests, ignores it
+
     run = subprocess.Popen([ROOT / "deploy/up", "--state", state], stdin=slave, stdout=slave,
-                           stderr=slave, start_new_session=True,
-                           preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                           stderr=slave, start_new_session=True, preexec_fn=at_the_terminal)
     os.close(slave)
     try:
         shown = read_until(master, "Shares accepted")
