@@ -301,6 +301,14 @@ def await_tip(node, tip):
         time.sleep(0.05)
 
 
+def find_with_peers(pool):
+    """Nodes that found each other again may part once more, and then nothing is judged."""
+    end = time.monotonic() + 180
+    while (done := pool.run("penstock-task", "find-blocks", "--network", pool.network)).returncode != 0:
+        assert done.returncode == 75 and time.monotonic() < end, done.stdout + done.stderr
+        time.sleep(0.1)
+
+
 def test_two_litecoinds_that_disagree(money, pair):
     first, second = pair.first, pair.second
     ours = first.rpc("getnewaddress", "", "legacy")
@@ -323,7 +331,7 @@ def test_two_litecoinds_that_disagree(money, pair):
     pool.task("find-blocks", status=75)  # the pool's node has no peer
     second.rpc("setnetworkactive", True)
     await_tip(first, won[-1])
-    pool.task("find-blocks")
+    find_with_peers(pool)
     assert stored(pool, "height, pool_block") == [(1, 0), (2, 0), (3, 0), (4, 0)]
     assert pool.balances() == {} and of_shares(pool) == {None: 4}
 
@@ -331,7 +339,7 @@ def test_two_litecoinds_that_disagree(money, pair):
     first.rpc("invalidateblock", won[0])
     back = first.rpc("generatetoaddress", 3, ours)
     await_tip(second, back[-1])
-    pool.task("find-blocks")
+    find_with_peers(pool)
     assert stored(pool, "pool_block") == [0, 1, 1, 1, 1, 1]
     assert pool.status(block) == "open"
     assert pool.balances() == {"unshared": 250 * COIN, "immature": -250 * COIN}
