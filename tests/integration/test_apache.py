@@ -12,6 +12,7 @@ import time
 import warnings
 
 import pytest
+import requests
 from action_client import END, Client, Reply, error, poll, read_one, read_to_end, request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -283,6 +284,19 @@ def test_warm_up_fails_without_a_server(env):
     done = subprocess.run([ROOT / "deploy/apache/warm-up", "https://127.0.0.1:1", env["PENSTOCK_CA"], "2"],
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2 and "only 0 of 2" in done.stderr
+
+
+def test_a_page_that_was_kept_and_grew_old_is_whole(env):
+    """Asked for anew by its ETag it was left in memory without its body."""
+    def get():
+        return requests.get(env["PENSTOCK_URL"] + "/litecoin/howtojoin/", headers={"Accept": "text/html"},
+                            verify=env["PENSTOCK_CA"], timeout=60)
+
+    assert poll(lambda: "Age" in get().headers, 60, 0.5)
+    assert poll(lambda: "Age" not in get().headers, 120, 0.5)
+    kept = []
+    assert poll(lambda: "Age" in (kept.append(get()) or kept[-1].headers), 60, 0.5)
+    assert all(reply.status_code == 200 and reply.text.endswith("</html>\n") for reply in kept)
 
 
 def test_both_ports_share_the_programs(env, http):
