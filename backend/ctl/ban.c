@@ -1,6 +1,6 @@
 /* penstockctl ban: refuses senders and miners at the frontends, for a time. */
 #include "backend/conf/settings.h"
-#include "backend/ctl/ctl.h"
+#include "backend/ctl/sheet.h"
 #include "common/base/ipnet.h"
 #include "common/base/uuid.h"
 #include "common/coin/address.h"
@@ -195,57 +195,24 @@ static int ban_remove(const struct ctl_job *j)
     return r == DB_OK && changed > 0 ? EX_OK : EXIT_FAILURE;
 }
 
-static const char *const columns[] = {"id",      "kind",  "network", "value",
-                                      "created", "until", "reason"};
-#define COLUMNS (sizeof columns / sizeof columns[0])
-
-static bool list_row(void *ctx, const struct db_value *row, size_t n)
-{
-    const char *cells[COLUMNS];
-
-    for (size_t i = 0; i < n; i++)
-        cells[i] = db_text(&row[i]);
-    ctl_table_add(ctx, cells);
-    return true;
-}
-
-static json_t *table_to_json(const struct ctl_table *t)
-{
-    json_t *list = json_array();
-
-    for (size_t r = 1; r < t->rows; r++) {
-        json_t *ban = json_object();
-
-        for (size_t c = 0; c < t->columns; c++)
-            json_object_set_new(ban, columns[c], json_string(t->cell[r * t->columns + c]));
-        json_array_append_new(list, ban);
-    }
-    return list;
-}
+static const struct sheet_column columns[] = {
+    {"id", SHEET_TEXT},      {"kind", SHEET_TEXT},  {"network", SHEET_TEXT}, {"value", SHEET_TEXT},
+    {"created", SHEET_TEXT}, {"until", SHEET_TEXT}, {"reason", SHEET_TEXT}};
 
 static int list(const struct ctl_job *j)
 {
     const struct request *q = j->request;
-    struct ctl_table t = {.columns = COLUMNS};
-    int status;
-
-    ctl_table_add(&t, columns);
+    struct sheet sheet = sheet_new(columns, sizeof columns / sizeof columns[0]);
     enum db_result r =
         db_query(j->db,
                  "SELECT CAST(id AS CHAR), kind, COALESCE(network, '-'), value,"
                  " DATE_FORMAT(created_at, '%Y-%m-%d %H:%i:%S'),"
                  " COALESCE(DATE_FORMAT(expires_at, '%Y-%m-%d %H:%i:%S'), 'removed'), reason"
                  " FROM active_ban ORDER BY active_ban.id LIMIT 10000",
-                 NULL, 0, list_row, &t);
-    if (r != DB_OK)
-        status = ctl_complain_db(&ban_command, j->db, r);
-    else if (q->json)
-        status = ctl_print_json(table_to_json(&t));
-    else if (t.rows == 1)
-        status = puts("no bans") >= 0 ? EX_OK : EXIT_FAILURE;
-    else
-        status = ctl_table_print(&t) ? EX_OK : EXIT_FAILURE;
-    ctl_table_free(&t);
+                 NULL, 0, sheet_row, &sheet);
+    int status = r == DB_OK ? sheet_print(&sheet, q->json, "no bans")
+                            : ctl_complain_db(&ban_command, j->db, r);
+    sheet_free(&sheet);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /* penstockctl notify: who is told of what, and ends it for those who ask the operator to. */
-#include "backend/ctl/ctl.h"
+#include "backend/ctl/sheet.h"
 #include "common/base/uuid.h"
 
 #include <getopt.h>
@@ -19,57 +19,24 @@ struct request {
     bool json;
 };
 
-static const char *const columns[] = {"id",     "network", "miner", "channel",
-                                      "target", "events",  "state", "since"};
-#define COLUMNS (sizeof columns / sizeof columns[0])
-
-static bool list_row(void *ctx, const struct db_value *row, size_t n)
-{
-    const char *cells[COLUMNS];
-
-    for (size_t i = 0; i < n; i++)
-        cells[i] = db_text(&row[i]);
-    ctl_table_add(ctx, cells);
-    return true;
-}
-
-static json_t *table_to_json(const struct ctl_table *t)
-{
-    json_t *list = json_array();
-
-    for (size_t r = 1; r < t->rows; r++) {
-        json_t *row = json_object();
-
-        for (size_t c = 0; c < t->columns; c++)
-            json_object_set_new(row, columns[c], json_string(t->cell[r * t->columns + c]));
-        json_array_append_new(list, row);
-    }
-    return list;
-}
+static const struct sheet_column columns[] = {
+    {"id", SHEET_TEXT},     {"network", SHEET_TEXT}, {"miner", SHEET_TEXT}, {"channel", SHEET_TEXT},
+    {"target", SHEET_TEXT}, {"events", SHEET_TEXT},  {"state", SHEET_TEXT}, {"since", SHEET_TEXT}};
 
 static int list(const struct ctl_job *j)
 {
     const struct request *q = j->request;
-    struct ctl_table t = {.columns = COLUMNS};
-    int status;
-
-    ctl_table_add(&t, columns);
+    struct sheet sheet = sheet_new(columns, sizeof columns / sizeof columns[0]);
     enum db_result r =
         db_query(j->db,
                  "SELECT CAST(s.id AS CHAR), s.network, s.address, s.channel, s.target, s.events,"
                  " t.status, DATE_FORMAT(t.asked_at, '%Y-%m-%d %H:%i:%S') FROM notify_state t"
                  " JOIN notify_subscription s ON s.id = t.subscription_id"
                  " WHERE t.status IN ('asked', 'active') ORDER BY t.asked_at LIMIT 10000",
-                 NULL, 0, list_row, &t);
-    if (r != DB_OK)
-        status = ctl_complain_db(&notify_command, j->db, r);
-    else if (q->json)
-        status = ctl_print_json(table_to_json(&t));
-    else if (t.rows == 1)
-        status = puts("nobody is told anything") >= 0 ? EX_OK : EXIT_FAILURE;
-    else
-        status = ctl_table_print(&t) ? EX_OK : EXIT_FAILURE;
-    ctl_table_free(&t);
+                 NULL, 0, sheet_row, &sheet);
+    int status = r == DB_OK ? sheet_print(&sheet, q->json, "nobody is told anything")
+                            : ctl_complain_db(&notify_command, j->db, r);
+    sheet_free(&sheet);
     return status;
 }
 

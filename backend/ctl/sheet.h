@@ -1,6 +1,6 @@
 /*
- * What commands about money print: rows of the database, for people as a table with amounts in
- * coins, or as JSON with amounts in base units. There they are strings: beyond 2^53 most readers of
+ * What commands print of the database: its rows, for people as a table with amounts in coins, or
+ * as JSON with amounts in base units. There they are strings: beyond 2^53 most readers of
  * JSON would round a number. Counts are JSON integers, what is not known is null.
  */
 #ifndef PENSTOCK_BACKEND_CTL_SHEET_H
