@@ -55,6 +55,7 @@ struct load {
     size_t requests, next;
     int epoll;
     struct connection *connection;
+    unsigned turn; /* the connection that is asked first whether it is free */
     int64_t begin_us, measure_us, end_us;
     uint64_t issued;            /* at a fixed rate: how many were due so far */
     struct times latency, late; /* LATE: the generator's own part of the former */
@@ -223,20 +224,23 @@ static void start_due(struct load *l, struct connection *c, int64_t now)
     start(l, c, due);
 }
 
+/* They take turns, so that all of them are warm, also where fewer would do: a handshake costs more
+ * than a request, and would be paid for in the very moment in which others already wait. */
 static void start_free_ones(struct load *l)
 {
     for (unsigned i = 0; i < l->opt->connections; i++) {
-        struct connection *c = &l->connection[i];
+        struct connection *c = &l->connection[l->turn];
         int64_t now = now_us();
 
-        if (c->busy || now >= l->end_us)
+        if (now >= l->end_us || (l->opt->rate > 0 && due_us(l, l->issued) > now))
+            return;
+        l->turn = (l->turn + 1) % l->opt->connections;
+        if (c->busy)
             continue;
         if (l->opt->rate == 0)
             start(l, c, now);
-        else if (due_us(l, l->issued) <= now)
-            start_due(l, c, now);
         else
-            return;
+            start_due(l, c, now);
     }
 }
 
