@@ -4,11 +4,14 @@
  *
  * At a fixed rate a request's time begins when it was due, not when a connection was free for it:
  * a server that stalls is charged for all who had to wait. How late the generator itself was, with
- * a free connection at hand, is in these times too, and printed beside them.
+ * a free connection at hand, is in these times too, and printed beside them. So is what remains
+ * without the requests that met a pause of the machine itself (pauses.h), which no server can help:
+ * calm_p50_us and calm_p99_us.
  */
 #include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "tests/bench/lib/exchange.h"
+#include "tests/bench/lib/pauses.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +34,7 @@ struct options {
     unsigned connections;
     double seconds, warm_up, rate; /* RATE 0: as fast as it goes */
     int priority;                  /* above that of other programs, as if on a machine of its own */
-    bool close;
+    bool close, pauses;
     struct buf head; /* the caller's headers */
 };
 
@@ -47,6 +50,10 @@ struct times {
     size_t n, room;
 };
 
+struct span_us {
+    int64_t from, to;
+};
+
 struct load {
     const struct options *opt;
     SSL_CTX *ctx;
@@ -59,9 +66,12 @@ struct load {
     int64_t begin_us, measure_us, end_us;
     uint64_t issued;            /* at a fixed rate: how many were due so far */
     struct times latency, late; /* LATE: the generator's own part of the former */
-    uint64_t answered, failed;  /* ANSWERED: also outside of the measured time */
-    uint64_t dropped;           /* kept-alive connections that the server closed meanwhile */
-    char failure[512];          /* the first one */
+    struct span_us *answer;     /* when each of LATENCY began and ended */
+    size_t answer_room;
+    struct pauses *pauses;     /* NULL: not watched */
+    uint64_t answered, failed; /* ANSWERED: also outside of the measured time */
+    uint64_t dropped;          /* kept-alive connections that the server closed meanwhile */
+    char failure[512];         /* the first one */
 };
 
 static int64_t now_us(void)
@@ -137,6 +147,16 @@ static void add(struct times *t, int64_t us)
     t->us[t->n++] = (uint32_t)us;
 }
 
+static void add_answer(struct load *l, int64_t from, int64_t to)
+{
+    if (l->latency.n == l->answer_room) {
+        l->answer_room = 2 * l->answer_room + 65536;
+        l->answer = mem_resize(l->answer, l->answer_room, sizeof(*l->answer));
+    }
+    l->answer[l->latency.n] = (struct span_us){from, to};
+    add(&l->latency, to - from);
+}
+
 static void record(struct load *l, struct connection *c, int64_t now)
 {
     bool good = c->x.status == 200 && strstr(c->x.body, l->opt->expect) != NULL;
@@ -147,7 +167,7 @@ static void record(struct load *l, struct connection *c, int64_t now)
     if (!good && l->failed++ == 0)
         snprintf(l->failure, sizeof(l->failure), "%d %.400s", c->x.status, c->x.body);
     if (good)
-        add(&l->latency, now - c->start_us);
+        add_answer(l, c->start_us, now);
 }
 
 static void close_connection(struct connection *c)
@@ -304,21 +324,49 @@ static void sort(struct times *t)
         qsort(t->us, t->n, sizeof(*t->us), cmp_u32);
 }
 
+/* The times of those that met no pause. */
+static struct times calm(const struct load *l)
+{
+    struct times t = {0};
+
+    for (size_t i = 0; i < l->latency.n; i++)
+        if (!pauses_touch(l->pauses, l->answer[i].from, l->answer[i].to))
+            add(&t, l->answer[i].to - l->answer[i].from);
+    sort(&t);
+    return t;
+}
+
+static void print_pauses(struct load *l)
+{
+    if (l->pauses == NULL)
+        return;
+    struct pauses_sum sum = pauses_sum(l->pauses, l->measure_us, l->end_us);
+    struct times t = calm(l);
+
+    printf("\"pauses\":%zu,\"pause_longest_us\":%lld,\"paused_us\":%lld,"
+           "\"calm\":%zu,\"calm_p50_us\":%u,\"calm_p99_us\":%u,",
+           sum.n, (long long)sum.longest_us, (long long)sum.all_us, t.n, percentile(&t, 0.5),
+           percentile(&t, 0.99));
+    free(t.us);
+}
+
 static void print_result(struct load *l)
 {
+    printf("{");
+    print_pauses(l);
     sort(&l->latency);
     sort(&l->late);
     for (char *p = l->failure; *p; p++)
         if (*p < ' ' || *p == '"' || *p == '\\')
             *p = ' ';
-    printf(
-        "{\"requests\":%zu,\"answered\":%llu,\"failed\":%llu,\"failure\":\"%s\",\"dropped\":%llu,"
-        "\"rate\":%.1f,\"p50_us\":%u,\"p90_us\":%u,\"p99_us\":%u,\"max_us\":%u,"
-        "\"late_p50_us\":%u,\"late_p99_us\":%u}\n",
-        l->latency.n, (unsigned long long)l->answered, (unsigned long long)l->failed, l->failure,
-        (unsigned long long)l->dropped, (double)l->latency.n / l->opt->seconds,
-        percentile(&l->latency, 0.5), percentile(&l->latency, 0.9), percentile(&l->latency, 0.99),
-        percentile(&l->latency, 1), percentile(&l->late, 0.5), percentile(&l->late, 0.99));
+    printf("\"requests\":%zu,\"answered\":%llu,\"failed\":%llu,\"failure\":\"%s\",\"dropped\":%llu,"
+           "\"rate\":%.1f,\"p50_us\":%u,\"p90_us\":%u,\"p99_us\":%u,\"max_us\":%u,"
+           "\"late_p50_us\":%u,\"late_p99_us\":%u}\n",
+           l->latency.n, (unsigned long long)l->answered, (unsigned long long)l->failed, l->failure,
+           (unsigned long long)l->dropped, (double)l->latency.n / l->opt->seconds,
+           percentile(&l->latency, 0.5), percentile(&l->latency, 0.9),
+           percentile(&l->latency, 0.99), percentile(&l->latency, 1), percentile(&l->late, 0.5),
+           percentile(&l->late, 0.99));
 }
 
 /* --- options --- */
@@ -334,6 +382,7 @@ static void usage(int status)
             "  --seconds S        [5]           --warm-up S     [1] before that, not counted\n"
             "  --rate N           requests a second [0: as fast as it goes]\n"
             "  --priority N       0 to 20: nice by -N, as far as that is allowed [0]\n"
+            "  --pauses           watch for pauses of the machine itself\n"
             "  --expect TEXT      a good reply has it, and status 200 []\n");
     exit(status);
 }
@@ -393,6 +442,9 @@ static void take(struct options *o, int c, const char *arg)
     case 'r':
         o->rate = number(arg, 1e6);
         break;
+    case 'u':
+        o->pauses = true;
+        break;
     case 'n':
         o->priority = (int)number(arg, 20);
         break;
@@ -406,15 +458,23 @@ static void take(struct options *o, int c, const char *arg)
 
 static void parse(struct options *o, int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"host", 1, NULL, 'H'},        {"port", 1, NULL, 'p'},
-        {"path", 1, NULL, 'P'},        {"method", 1, NULL, 'm'},
-        {"ca", 1, NULL, 'a'},          {"header", 1, NULL, 'k'},
-        {"seconds", 1, NULL, 's'},     {"solutions", 1, NULL, 'l'},
-        {"connections", 1, NULL, 'c'}, {"close", 0, NULL, 'x'},
-        {"warm-up", 1, NULL, 'w'},     {"rate", 1, NULL, 'r'},
-        {"expect", 1, NULL, 'e'},      {"priority", 1, NULL, 'n'},
-        {"help", 0, NULL, 'h'},        {0}};
+    static const struct option table[] = {{"host", 1, NULL, 'H'},
+                                          {"port", 1, NULL, 'p'},
+                                          {"path", 1, NULL, 'P'},
+                                          {"method", 1, NULL, 'm'},
+                                          {"ca", 1, NULL, 'a'},
+                                          {"header", 1, NULL, 'k'},
+                                          {"seconds", 1, NULL, 's'},
+                                          {"solutions", 1, NULL, 'l'},
+                                          {"connections", 1, NULL, 'c'},
+                                          {"close", 0, NULL, 'x'},
+                                          {"warm-up", 1, NULL, 'w'},
+                                          {"rate", 1, NULL, 'r'},
+                                          {"expect", 1, NULL, 'e'},
+                                          {"priority", 1, NULL, 'n'},
+                                          {"pauses", 0, NULL, 'u'},
+                                          {"help", 0, NULL, 'h'},
+                                          {0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", table, NULL)) != -1)
@@ -448,7 +508,10 @@ int main(int argc, char **argv)
     l.begin_us = now_us();
     l.measure_us = l.begin_us + (int64_t)(o.warm_up * 1e6);
     l.end_us = l.measure_us + (int64_t)(o.seconds * 1e6);
+    l.pauses = o.pauses ? pauses_start() : NULL;
     run(&l);
+    if (l.pauses != NULL)
+        pauses_stop(l.pauses);
     print_result(&l);
     return 0;
 }

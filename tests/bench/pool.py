@@ -249,7 +249,7 @@ class Load:
     def __call__(self, seconds, connections=64, close=False, rate=0, warm_up=0.5):
         more = ["--seconds", seconds, "--connections", connections, "--warm-up", warm_up, "--rate", rate]
         if rate:  # else its waiting for a turn at the machine that it shares would count as the pool's
-            more += ["--priority", 20]
+            more += ["--priority", 20, "--pauses"]
         result = json.loads(run(*self.command, *more, *(["--close"] if close else [])).stdout)
         if result["failed"]:
             print(f"  {result['failed']} failed, the first: {result['failure']}", file=sys.stderr)
