@@ -2,7 +2,7 @@
 
 #include "common/base/mem.h"
 #include "frontend/action/admit.h"
-#include "frontend/action/text.h"
+#include "frontend/intake/text.h"
 
 #include <stdlib.h>
 #include <string.h>

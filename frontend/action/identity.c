@@ -1,6 +1,6 @@
 #include "frontend/action/identity.h"
 
-#include "frontend/action/text.h"
+#include "frontend/intake/text.h"
 
 #include <string.h>
 

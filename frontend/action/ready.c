@@ -2,7 +2,7 @@
 #include "frontend/action/action.h"
 #include "frontend/action/admit.h"
 #include "frontend/action/identity.h"
-#include "frontend/action/intake.h"
+#include "frontend/intake/intake.h"
 
 #include <stdio.h>
 

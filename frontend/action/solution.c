@@ -2,7 +2,7 @@
  * "Action", section 3). It is taken on the broker's word only. */
 #include "frontend/action/action.h"
 #include "frontend/action/admit.h"
-#include "frontend/action/text.h"
+#include "frontend/intake/text.h"
 
 #include "common/base/clock.h"
 #include "common/message/solution.h"

@@ -4,7 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/db/schema.h"
-#include "frontend/action/ids.h"
+#include "frontend/intake/ids.h"
 #include "frontend/read/kept.h"
 
 #include <assert.h>

@@ -38,7 +38,7 @@ struct service {
     int64_t bans_due_ms;   /* when they are read again */
     struct ipnet *proxies; /* as many as conf->frontend.trusted_proxies */
     struct db *db;
-    struct ids *ids;   /* of miners and workers, remembered (frontend/action/ids.h) */
+    struct ids *ids;   /* of miners and workers, remembered (frontend/intake/ids.h) */
     struct kept *kept; /* what pages say of a network, remembered (frontend/read/kept.h) */
     struct broker *broker;
     struct handover *handover;  /* NULL: no publisher on this machine */

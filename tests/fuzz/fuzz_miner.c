@@ -4,7 +4,7 @@
 
 #include "common/base/mem.h"
 #include "frontend/action/identity.h"
-#include "frontend/action/text.h"
+#include "frontend/intake/text.h"
 
 #include <stdlib.h>
 #include <string.h>

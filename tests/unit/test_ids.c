@@ -1,4 +1,4 @@
-#include "frontend/action/ids.h"
+#include "frontend/intake/ids.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

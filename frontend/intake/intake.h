@@ -1,11 +1,11 @@
-/* What readytomine2 does in the database: finds or creates the miner and the worker, and inserts
+/* What a request for work does in the database: finds or creates the miner and the worker, and inserts
  * the work. INSERT and the two views are all that this tier may use. */
-#ifndef PENSTOCK_FRONTEND_ACTION_INTAKE_H
-#define PENSTOCK_FRONTEND_ACTION_INTAKE_H
+#ifndef PENSTOCK_FRONTEND_INTAKE_INTAKE_H
+#define PENSTOCK_FRONTEND_INTAKE_INTAKE_H
 
 #include "common/coin/u256.h"
 #include "common/db/db.h"
-#include "frontend/action/ids.h"
+#include "frontend/intake/ids.h"
 
 /* Columns of `work`, in characters */
 #define WORK_THREAD_CHARS 32

@@ -1,4 +1,4 @@
-#include "frontend/action/text.h"
+#include "frontend/intake/text.h"
 
 #include <assert.h>
 #include <stdint.h>

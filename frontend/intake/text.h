@@ -1,6 +1,6 @@
 /* Text from outside: bounded, and made harmless for where it goes. */
-#ifndef PENSTOCK_FRONTEND_ACTION_TEXT_H
-#define PENSTOCK_FRONTEND_ACTION_TEXT_H
+#ifndef PENSTOCK_FRONTEND_INTAKE_TEXT_H
+#define PENSTOCK_FRONTEND_INTAKE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* What may be echoed, stored and compared of text that anyone can send. */
-#include "frontend/action/text.h"
+#include "frontend/intake/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,8 +4,8 @@
  * Ids never change and are never deleted, so they are good as long as the connection they came
  * over. Whether the operator disabled the miner is not among them: that is known with the bans.
  */
-#ifndef PENSTOCK_FRONTEND_ACTION_IDS_H
-#define PENSTOCK_FRONTEND_ACTION_IDS_H
+#ifndef PENSTOCK_FRONTEND_INTAKE_IDS_H
+#define PENSTOCK_FRONTEND_INTAKE_IDS_H
 
 #include "common/base/uuid.h"
 

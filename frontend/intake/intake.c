@@ -1,4 +1,4 @@
-#include "frontend/action/intake.h"
+#include "frontend/intake/intake.h"
 
 #include <stdio.h>
 #include <string.h>
