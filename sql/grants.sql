@@ -24,7 +24,7 @@ REVOKE ALL PRIVILEGES, GRANT OPTION FROM penstock_backend_rights;
 GRANT INSERT (id, network, address) ON penstock.miner TO penstock_frontend_rights;
 GRANT INSERT (miner_id, name) ON penstock.worker TO penstock_frontend_rights;
 -- work is handed out
-GRANT INSERT (id, network, worker_id, target, thread_id, ip, os, agent, email) ON penstock.work
+GRANT INSERT (id, network, worker_id, target, thread_id, ip, os, agent, email, job_id, extranonce) ON penstock.work
     TO penstock_frontend_rights;
 -- to find the miner and worker again, and whether the operator disabled it
 GRANT SELECT ON penstock.intake_miner TO penstock_frontend_rights;
@@ -33,6 +33,8 @@ GRANT SELECT ON penstock.intake_worker TO penstock_frontend_rights;
 GRANT SELECT ON penstock.intake_ban TO penstock_frontend_rights;
 -- what to search in: the newest jobs
 GRANT SELECT ON penstock.intake_job TO penstock_frontend_rights;
+-- and for miners who put their blocks together themselves: a job's transactions
+GRANT SELECT ON penstock.intake_job_body TO penstock_frontend_rights;
 -- to refuse a schema that the program does not know
 GRANT SELECT ON penstock.schema_level TO penstock_frontend_rights;
 -- what pages, the API and monitoring show; 0006_site_views.sql and

@@ -24,6 +24,7 @@ bool job_make(const struct block_template *t, const struct job_plan *plan, struc
 struct job_body {
     struct span transactions; /* job->transactions of them, one behind the other */
     struct span mweb;         /* of length 0: none */
+    struct span txids;        /* 32 bytes for each, internal order; for miners, not for the block */
 };
 
 /* The block with HEADER and EXTRANONCE, as it is submitted, appended to B. False, with nothing

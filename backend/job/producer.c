@@ -169,7 +169,9 @@ static void note_problem(struct producer *p, const char *what)
 static bool produce(struct producer *p, const struct block_template *t, size_t wallet)
 {
     const struct job_plan plan = {p->network, &p->payee, p->conf->jobs.tag};
-    const struct job_body body = {{t->tx_bytes, t->tx_len}, {t->mweb, t->mweb_len}};
+    const struct job_body body = {.transactions = {t->tx_bytes, t->tx_len},
+                                  .mweb = {t->mweb, t->mweb_len},
+                                  .txids = {*t->tx_id, (size_t)t->tx_n * sizeof(*t->tx_id)}};
     const bool new_tip = !p->has_last || u256_cmp(&p->last.prev, &t->prev) != 0;
     char err[160];
     struct job job;

@@ -6,11 +6,16 @@
 
 #define DAY_MS 86400000
 
+static struct db_value bytes_of(const struct span *s)
+{
+    return DB_BYTES(s->p != NULL ? s->p : (const uint8_t *)"", s->len);
+}
+
 enum db_result job_store(struct db *db, const struct job *job, const struct job_body *body)
 {
     static const char sql[] =
         "INSERT IGNORE INTO job (id, day, network, height, job, transactions, "
-        "mweb) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        "txids, mweb) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     char id[UUID_TEXT_LEN + 1];
     struct buf text = BUF_INIT(JOB_MAX_TEXT);
 
@@ -22,8 +27,8 @@ enum db_result job_store(struct db *db, const struct job *job, const struct job_
         DB_TEXT(job->network),
         DB_UINT(job->height),
         DB_TEXT(text.data),
-        DB_BYTES(body->transactions.p != NULL ? body->transactions.p : (const uint8_t *)"",
-                 body->transactions.len),
+        bytes_of(&body->transactions),
+        bytes_of(&body->txids),
         body->mweb.len > 0 ? DB_BYTES(body->mweb.p, body->mweb.len) : DB_NULL,
     };
     const enum db_result r = db_exec(db, sql, row, sizeof(row) / sizeof(row[0]), NULL);

@@ -1,7 +1,7 @@
 #include "common/message/solution.h"
 
-#include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/message/envelope.h"
 #include "common/message/json_bound.h"
 
 #include <pthread.h>
@@ -9,11 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, MAX_DEPTH = 3, MAX_VALUES = 256 };
+enum { MAX_DEPTH = 3, MAX_VALUES = 256 };
 
-#define HEAD_MAX        2048 /* longer than all in front of the fields, in the usual form */
-#define RECEIVED_MIN_US INT64_C(1577836800000000) /* 2020-01-01 */
-#define RECEIVED_MAX_US INT64_C(4102444800000000) /* 2100-01-01 */
+#define HEAD_MAX 2048 /* longer than all in front of the fields, in the usual form */
 
 static const char *const route_ends[] = {[SOLUTION_SMALL] = "", [SOLUTION_LARGE] = ".large"};
 
@@ -45,44 +43,6 @@ bool solution_route_network(const char *route, char ret[NETWORK_MAX_NAME + 1])
     return true;
 }
 
-/* Eight bytes, of which one or more are no printable ASCII: above 0x7f, below 0x20, or 0x7f. A
- * byte's borrow reaches only bytes behind one that is to be found anyway. */
-static bool is_odd(uint64_t x)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = 0x80 * ones;
-    const uint64_t rubout = x ^ 0x7f * ones;
-
-    return ((x | ((x - 0x20 * ones) & ~x) | ((rubout - ones) & ~rubout)) & tops) != 0;
-}
-
-/* Every byte of every solution passes here, some of them several times. */
-static bool is_printable(const char *p, size_t len)
-{
-    uint64_t x;
-    bool odd = false;
-
-    for (; len >= sizeof x; p += sizeof x, len -= sizeof x) {
-        memcpy(&x, p, sizeof x);
-        odd |= is_odd(x);
-    }
-    x = UINT64_C(0x2020202020202020);
-    if (len > 0)
-        memcpy(&x, p, len);
-    return !odd && !is_odd(x);
-}
-
-static bool is_network_name(const char *name)
-{
-    const size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
-
-    return name[len] == '\0' && len > 0 && len <= NETWORK_MAX_NAME;
-}
-
-static bool is_received_time(int64_t us)
-{
-    return us >= RECEIVED_MIN_US && us < RECEIVED_MAX_US;
-}
-
 /* Miners may put spaces behind the commas, and a body may end with a newline. */
 static struct text trimmed(const char *p, size_t len)
 {
@@ -106,65 +66,11 @@ bool solution_split(const char *text, size_t len, struct text field[SOLUTION_FIE
         if (last != !comma)
             return false;
         field[i] = trimmed(p, (size_t)((last ? end : comma) - p));
-        if (!is_printable(field[i].p, field[i].len))
+        if (!envelope_is_printable(field[i].p, field[i].len))
             return false;
         p = last ? end : comma + 1;
     }
     return true;
-}
-
-/* Texts of the origin are for people: a long one is cut rather than losing the solution. */
-static size_t origin_len(const char *text)
-{
-    size_t len = strnlen(text, ORIGIN_MAX_TEXT + 1);
-
-    if (len <= ORIGIN_MAX_TEXT)
-        return len;
-    len = ORIGIN_MAX_TEXT;
-    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) /* inside a UTF-8 character */
-        len--;
-    return len;
-}
-
-/* Adds TEXT as a JSON string; false when it is not valid UTF-8. */
-static bool add_string(struct buf *b, const char *text, size_t len)
-{
-    size_t from = 0;
-
-    if (!is_printable(text, len)) { /* the rare case: jansson knows all about UTF-8 */
-        json_t *json = json_stringn(text, len);
-        char *quoted = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-        bool ok = quoted != NULL && buf_add(b, quoted, strlen(quoted));
-
-        json_decref(json);
-        free(quoted);
-        return ok;
-    }
-    bool ok = buf_add(b, "\"", 1);
-    bool plain = !memchr(text, '"', len) && !memchr(text, '\\', len);
-    for (size_t i = 0; !plain && i < len; i++) {
-        if (text[i] != '"' && text[i] != '\\')
-            continue;
-        ok = ok && buf_add(b, text + from, i - from) && buf_add(b, "\\", 1);
-        from = i;
-    }
-    return ok && buf_add(b, text + from, len - from) && buf_add(b, "\"", 1);
-}
-
-static bool add_origin(struct buf *b, const struct solution_message *m)
-{
-    const struct {
-        const char *key, *text;
-    } rows[] = {
-        {"host", m->host}, {"ip", m->ip}, {"agent", m->agent}, {"os", m->os}, {"miner", m->miner}};
-    bool ok = buf_addf(b, "\"origin\":{\"pid\":%lld", (long long)m->pid);
-
-    for (size_t i = 0; ok && i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *text = rows[i].text ? rows[i].text : "";
-
-        ok = buf_addf(b, ",\"%s\":", rows[i].key) && add_string(b, text, origin_len(text));
-    }
-    return ok && buf_add(b, "}", 1);
 }
 
 static bool add_fields(struct buf *b, const struct solution_message *m)
@@ -174,8 +80,8 @@ static bool add_fields(struct buf *b, const struct solution_message *m)
     for (size_t i = 0; ok && i < SOLUTION_FIELDS; i++) {
         const struct text *f = &m->field[i];
 
-        ok = is_printable(f->p, f->len) && (i == 0 || buf_add(b, ",", 1)) &&
-             add_string(b, f->p, f->len);
+        ok = envelope_is_printable(f->p, f->len) && (i == 0 || buf_add(b, ",", 1)) &&
+             envelope_add_string(b, f->p, f->len);
     }
     return ok && buf_add(b, "]}", 2);
 }
@@ -183,17 +89,11 @@ static bool add_fields(struct buf *b, const struct solution_message *m)
 /* As text at once, without a tree of JSON values: frontends do this all day. */
 char *solution_build(const struct solution_message *m, size_t *ret_len)
 {
+    const struct envelope e = {m->id,    m->network, m->received_us, m->host, m->ip,
+                               m->agent, m->os,      m->miner,       m->pid};
     struct buf b = BUF_INIT(SOLUTION_MAX_BODY);
-    char id[UUID_TEXT_LEN + 1];
 
-    if (!is_network_name(m->network) || !is_received_time(m->received_us))
-        return NULL;
-    uuid_format(&m->id, id);
-    if (buf_addf(&b,
-                 "{\"v\":%d,\"kind\":\"" SOLUTION_KIND "\",\"id\":\"%s\",\"network\":\"%s\","
-                 "\"received_us\":%lld,",
-                 VERSION, id, m->network, (long long)m->received_us) &&
-        add_origin(&b, m) && add_fields(&b, m)) {
+    if (envelope_build(&b, SOLUTION_KIND, &e) && add_fields(&b, m)) {
         *ret_len = b.len;
         return b.data;
     }
@@ -201,31 +101,24 @@ char *solution_build(const struct solution_message *m, size_t *ret_len)
     return NULL;
 }
 
-/* The readers below return NULL or what is wrong with the message. */
+/* --- reading: NULL, or what is wrong with the message --- */
 
-static const char *read_origin(const json_t *origin, struct solution_message *m)
+static const char *read_envelope(const json_t *json, struct solution_message *m)
 {
-    const struct {
-        const char *key, **text;
-    } rows[] = {{"host", &m->host},
-                {"ip", &m->ip},
-                {"agent", &m->agent},
-                {"os", &m->os},
-                {"miner", &m->miner}};
-    const json_t *pid = json_object_get(origin, "pid");
+    struct envelope e;
+    const char *wrong = envelope_read(json, SOLUTION_KIND, &e);
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const json_t *text = json_object_get(origin, rows[i].key);
-
-        if (!json_is_string(text))
-            return "origin: a text is missing";
-        if (json_string_length(text) > ORIGIN_MAX_TEXT)
-            return "origin: a text is too long";
-        *rows[i].text = json_string_value(text);
-    }
-    if (!json_is_integer(pid))
-        return "origin: pid is missing";
-    m->pid = json_integer_value(pid);
+    if (wrong != NULL)
+        return wrong;
+    m->id = e.id;
+    m->network = e.network;
+    m->received_us = e.received_us;
+    m->host = e.host;
+    m->ip = e.ip;
+    m->agent = e.agent;
+    m->os = e.os;
+    m->miner = e.miner;
+    m->pid = e.pid;
     return NULL;
 }
 
@@ -239,30 +132,9 @@ static const char *read_fields(const json_t *fields, struct solution_message *m)
         if (!json_is_string(text))
             return "solution: a field is no string";
         m->field[i] = (struct text){json_string_value(text), json_string_length(text)};
-        if (!is_printable(m->field[i].p, m->field[i].len))
+        if (!envelope_is_printable(m->field[i].p, m->field[i].len))
             return "solution: a field is not printable ASCII";
     }
-    return NULL;
-}
-
-static const char *read_envelope(const json_t *json, struct solution_message *m)
-{
-    const json_t *v = json_object_get(json, "v"), *id = json_object_get(json, "id");
-    const json_t *kind = json_object_get(json, "kind"), *network = json_object_get(json, "network");
-    const json_t *received = json_object_get(json, "received_us");
-
-    if (!json_is_string(kind) || strcmp(json_string_value(kind), SOLUTION_KIND) != 0)
-        return "kind: not a solution";
-    if (!json_is_integer(v) || json_integer_value(v) != VERSION)
-        return "v: unknown version";
-    if (!json_is_string(id) || !uuid_parse(json_string_value(id), json_string_length(id), &m->id))
-        return "id: no UUID";
-    if (!json_is_string(network) || !is_network_name(json_string_value(network)))
-        return "network: no network's name";
-    m->network = json_string_value(network);
-    m->received_us = json_integer_value(received);
-    if (!json_is_integer(received) || !is_received_time(m->received_us))
-        return "received_us: no time between 2020 and 2100";
     return NULL;
 }
 
@@ -290,7 +162,7 @@ static bool take_text(struct cursor *c, struct text *ret)
         return false;
     *ret = (struct text){c->p, (size_t)(quote - c->p)};
     c->p = quote + 1;
-    return is_printable(ret->p, ret->len) && memchr(ret->p, '\\', ret->len) == NULL;
+    return envelope_is_printable(ret->p, ret->len) && memchr(ret->p, '\\', ret->len) == NULL;
 }
 
 /* The same inside COPY, whose quotation mark becomes a NUL. */
@@ -322,11 +194,11 @@ static bool take_envelope(struct cursor *c, struct solution_message *m)
 
     if (!skip(c, "{\"v\":1,\"kind\":\"" SOLUTION_KIND "\",\"id\":\"") || !take_text(c, &id) ||
         !uuid_parse(id.p, id.len, &m->id) || !skip(c, ",\"network\":\"") ||
-        !take_string(c, m->copy, &network) || !is_network_name(network.p) ||
+        !take_string(c, m->copy, &network) || !envelope_is_network(network.p) ||
         !skip(c, ",\"received_us\":") || !take_number(c, &m->received_us))
         return false;
     m->network = network.p;
-    return is_received_time(m->received_us);
+    return envelope_is_time(m->received_us);
 }
 
 static bool take_origin(struct cursor *c, struct solution_message *m)
@@ -391,8 +263,7 @@ static const char *read_any(const char *body, size_t len, struct solution_messag
         return "not JSON";
     if (!json_is_object(m.json))
         wrong = "not a JSON object";
-    else if (!(wrong = read_envelope(m.json, &m)) &&
-             !(wrong = read_origin(json_object_get(m.json, "origin"), &m)))
+    else if (!(wrong = read_envelope(m.json, &m)))
         wrong = read_fields(json_object_get(m.json, "solution"), &m);
     if (wrong)
         solution_message_clear(&m);

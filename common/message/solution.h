@@ -12,19 +12,12 @@
 #ifndef PENSTOCK_COMMON_MESSAGE_SOLUTION_H
 #define PENSTOCK_COMMON_MESSAGE_SOLUTION_H
 
-#include "common/base/uuid.h"
-
-#include <jansson.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "common/message/envelope.h"
 
 #define SOLUTION_EXCHANGE "penstock"
 #define SOLUTION_KIND     "solution"
 #define SOLUTION_FIELDS   16
 #define SOLUTION_MAX_BODY (9u * 1024 * 1024) /* hex of a 4 MB block, its coinbase and the rest */
-#define NETWORK_MAX_NAME  32
-#define ORIGIN_MAX_TEXT   255
 
 /* What is longer than SOLUTION_SMALL_MAX goes by a queue of its own: a consumer's prefetch counts
  * messages and not bytes, and the long ones must not keep the many short ones waiting. */

@@ -6,7 +6,8 @@
 
 static void check_block(const struct block_template *t, const struct job *job)
 {
-    const struct job_body body = {{t->tx_bytes, t->tx_len}, {t->mweb, t->mweb_len}};
+    const struct job_body body = {.transactions = {t->tx_bytes, t->tx_len},
+                                  .mweb = {t->mweb, t->mweb_len}};
     const uint8_t extranonce[JOB_EXTRANONCE] = {0};
     struct buf b = BUF_INIT(2 * BLOCK_MAX_BYTES + 4096);
     uint8_t header[HEADER_SIZE];

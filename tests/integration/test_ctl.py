@@ -304,7 +304,7 @@ def test_damaged_lines_are_reported_and_skipped(penstockctl, pool, tmp_path):
     report = json.loads(done.stdout)
     assert report["refused"] == 1 and report["complete"] is True and report["files"] == 4
     damages = [(pathlib.Path(d["file"]).name, d["line"], d["wrong"]) for d in report["damages"]]
-    assert damages[:5] == [("a.jsonl", 2, "not JSON"), ("a.jsonl", 3, "kind: not a solution"),
+    assert damages[:5] == [("a.jsonl", 2, "not JSON"), ("a.jsonl", 3, "kind: another one"),
                            ("a.jsonl", 5, "longer than any solution"),
                            ("a.jsonl", 8, "cut off at the end of the file"),
                            damages[4]]

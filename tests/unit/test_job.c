@@ -414,7 +414,8 @@ static void test_v5(void **state)
     assert_non_null(t);
     assert_hex(job.coinbase1.b, job.coinbase1.len, vectors_text(v, "coinbase1"));
     assert_hex(job.coinbase2.b, job.coinbase2.len, vectors_text(v, "coinbase2"));
-    const struct job_body body = {{t->tx_bytes, t->tx_len}, {t->mweb, t->mweb_len}};
+    const struct job_body body = {.transactions = {t->tx_bytes, t->tx_len},
+                                  .mweb = {t->mweb, t->mweb_len}};
     job.transactions = t->tx_n;
     job.branch_n = merkle_branch(t->tx_id, t->tx_n, job.branch);
     assert_int_equal(job.branch_n, json_array_size(branch));
@@ -496,7 +497,8 @@ static void test_make(void **state)
     assert_int_equal(job.transactions, 2);
     assert_int_equal(job.time, t->time);
 
-    const struct job_body body = {{t->tx_bytes, t->tx_len}, {t->mweb, t->mweb_len}};
+    const struct job_body body = {.transactions = {t->tx_bytes, t->tx_len},
+                                  .mweb = {t->mweb, t->mweb_len}};
     job_header(&job, extranonce, job.time, 7, header);
     assert_true(job_block(&job, &body, header, extranonce, &b));
     assert_int_equal(block_parse((uint8_t *)b.data, b.len, &block), PARSE_OK);

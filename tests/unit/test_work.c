@@ -421,6 +421,27 @@ static void test_hostile_lengths(void **state)
     json_decref(o);
 }
 
+static void test_work_id(void **state)
+{
+    uint8_t root[32], other[32];
+    struct uuid id, again;
+    char text[UUID_TEXT_LEN + 1];
+
+    (void)state;
+    memset(root, 0xff, sizeof(root));
+    job_work_id(root, &id);
+    uuid_format(&id, text);
+    assert_string_equal(text, "ffffffff-ffff-8fff-bfff-ffffffffffff");
+    for (size_t bit = 0; bit < 128; bit++) { /* every one of 122 tells */
+        const bool kept = (bit < 48 || bit > 51) && (bit < 64 || bit > 65);
+
+        memcpy(other, root, sizeof(root));
+        other[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+        job_work_id(other, &again);
+        assert_int_equal(uuid_equal(&id, &again), !kept);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,7 +450,7 @@ int main(void)
         cmocka_unit_test(test_writer),          cmocka_unit_test(test_script_number),
         cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_longest),
         cmocka_unit_test(test_hostile_members), cmocka_unit_test(test_missing_members),
-        cmocka_unit_test(test_hostile_lengths),
+        cmocka_unit_test(test_hostile_lengths), cmocka_unit_test(test_work_id),
     };
 
     vectors = vectors_load("wallet.json");
