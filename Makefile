@@ -21,7 +21,7 @@ CPPFLAGS_ALL = -I. -D_GNU_SOURCE -DPENSTOCK_VERSION='"$(VERSION)"' \
 CFLAGS_ALL   = -std=c11 $(WARN) $(HARDEN) $(SANFLAG) $(CFLAGS)
 LDFLAGS_ALL  = -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(SANFLAG) $(LDFLAGS)
 LIBS_common   = $(shell $(PKG_CONFIG) --libs $(PKGS_common)) -lpthread
-LIBS_frontend = -lfcgi
+LIBS_frontend = -lfcgi -luv -lhttp_parser
 LIBS_backend  = $(shell $(PKG_CONFIG) --libs $(PKGS_backend)) -lz
 
 # Every .c file belongs to its tier's archive, except the main.c of each program.

@@ -70,6 +70,7 @@ struct broker {
 
     char **queues;
     size_t n_queues;
+    char *follow_exchange, *follow_key, *follow_prefix; /* broker_follow(), else NULL */
     unsigned prefetch;
     size_t max_body;    /* of the latest broker_receive() */
     uint64_t too_long;  /* messages beyond it */

@@ -115,6 +115,9 @@ void broker_close(struct broker **b)
     for (size_t i = 0; i < (*b)->n_queues; i++)
         free((*b)->queues[i]);
     free((*b)->queues);
+    free((*b)->follow_exchange);
+    free((*b)->follow_key);
+    free((*b)->follow_prefix);
     free((*b)->client_name);
     secret_free(&(*b)->password);
     free(*b);

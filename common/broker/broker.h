@@ -89,6 +89,13 @@ struct broker_delivery {
  * unacknowledged messages in all. QUEUES is copied. Does not connect by itself. */
 void broker_consume(struct broker *b, const char *const *queues, size_t n, unsigned prefetch);
 
+/* Instead of broker_consume(): what EXCHANGE gets under a routing key that KEY matches, from now on
+ * and again after each reconnect. Each connection declares a queue of its own for it, exclusive,
+ * gone with the connection and named PREFIX and a random part; beyond its bound the broker forgets
+ * the oldest. There is nothing to be acknowledged, and what came between two connections is not
+ * seen. The texts are copied. */
+void broker_follow(struct broker *b, const char *exchange, const char *key, const char *prefix);
+
 /* The next message, connecting if needed. BROKER_OK: *RET is the caller's, freed with
  * broker_delivery_free(). A message whose body exceeds MAX_BODY is dead-lettered and counted, never
  * returned. After BROKER_UNAVAILABLE every unacknowledged delivery will come again. */

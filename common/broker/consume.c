@@ -1,12 +1,15 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/uuid.h"
 #include "common/broker/broker-private.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FOLLOW_MAX_MESSAGES 64 /* of one that does not read: the newest say all */
 
 void broker_delivery_free(struct broker_delivery **d)
 {
@@ -64,7 +67,7 @@ enum broker_result broker_delivery_end(struct broker *b)
     b->too_long++;
     log_warning("broker.too_long", LOG_STR("queue", d->queue), LOG_STR("message_id", d->message_id),
                 LOG_UINT("max_body", b->max_body), LOG_UINT("count", b->too_long));
-    result = broker_dead_letter(b, d->generation, d->tag);
+    result = b->follow_key ? BROKER_OK : broker_dead_letter(b, d->generation, d->tag);
     broker_delivery_free(&d);
     return result;
 }
@@ -81,6 +84,47 @@ void broker_consume(struct broker *b, const char *const *queues, size_t n, unsig
     b->prefetch = prefetch;
 }
 
+void broker_follow(struct broker *b, const char *exchange, const char *key, const char *prefix)
+{
+    const char *const unnamed[] = {""};
+
+    broker_consume(b, unnamed, 1, 1);
+    b->follow_exchange = mem_strdup(exchange);
+    b->follow_key = mem_strdup(key);
+    b->follow_prefix = mem_strdup(prefix);
+}
+
+static enum broker_result declare_own(struct broker *b, amqp_bytes_t queue)
+{
+    amqp_table_entry_t bound = {amqp_cstring_bytes("x-max-length"),
+                                {AMQP_FIELD_KIND_I32, {.i32 = FOLLOW_MAX_MESSAGES}}};
+    amqp_table_t arguments = {1, &bound};
+
+    amqp_queue_declare(b->amqp, BROKER_CHANNEL, queue, 0, 0, 1, 1, arguments);
+    return broker_check_reply(b, amqp_get_rpc_reply(b->amqp), "queue.declare");
+}
+
+/* Another name each time: the broker may not know yet that the connection before is lost. */
+static enum broker_result make_own_queue(struct broker *b, int64_t deadline)
+{
+    char text[UUID_TEXT_LEN + 1];
+    struct uuid id;
+
+    uuid_v7(&id);
+    uuid_format(&id, text);
+    free(b->queues[0]);
+    b->queues[0] = mem_sprintf("%s%s", b->follow_prefix, text);
+    amqp_bytes_t queue = amqp_cstring_bytes(b->queues[0]);
+    broker_rpc_begin(b, deadline);
+    enum broker_result r = declare_own(b, queue);
+    if (r != BROKER_OK)
+        return r;
+    broker_rpc_begin(b, deadline);
+    amqp_queue_bind(b->amqp, BROKER_CHANNEL, queue, amqp_cstring_bytes(b->follow_exchange),
+                    amqp_cstring_bytes(b->follow_key), amqp_empty_table);
+    return broker_check_reply(b, amqp_get_rpc_reply(b->amqp), "queue.bind");
+}
+
 /* Quorum queues refuse a limit for the whole channel, so each consumer gets its part of it. */
 static enum broker_result subscribe(struct broker *b)
 {
@@ -91,12 +135,15 @@ static enum broker_result subscribe(struct broker *b)
     broker_rpc_begin(b, deadline);
     amqp_basic_qos(b->amqp, BROKER_CHANNEL, 0, part, 0);
     r = broker_check_reply(b, amqp_get_rpc_reply(b->amqp), "basic.qos");
+    if (r == BROKER_OK && b->follow_key)
+        r = make_own_queue(b, deadline);
     for (size_t i = 0; i < b->n_queues && r == BROKER_OK; i++) {
         amqp_bytes_t queue = amqp_cstring_bytes(b->queues[i]);
 
         b->subscribed = true;
         broker_rpc_begin(b, deadline);
-        amqp_basic_consume(b->amqp, BROKER_CHANNEL, queue, queue, 0, 0, 0, amqp_empty_table);
+        amqp_basic_consume(b->amqp, BROKER_CHANNEL, queue, queue, 0, b->follow_key != NULL, 0,
+                           amqp_empty_table);
         r = broker_check_reply(b, amqp_get_rpc_reply(b->amqp), b->queues[i]);
     }
     return r;
