@@ -85,6 +85,10 @@ void header_write(const struct header *h, uint8_t bytes[HEADER_SIZE]);
 enum parse_result tx_parse(const uint8_t *data, size_t len, struct tx *ret);
 enum parse_result tx_parse_form(enum tx_form form, const uint8_t *data, size_t len, struct tx *ret);
 
+/* Walks transactions that stand behind each other: start with POS = 0; false at the end, and at
+ * what is none. POS is then the length of BYTES, or less. */
+bool tx_next(struct span bytes, size_t *pos, struct tx *ret);
+
 /* Walk the inputs, the outputs: start with POS = 0; false at the end. */
 bool tx_next_input(const struct tx *tx, size_t *pos, struct tx_outpoint *ret);
 bool tx_next_output(const struct tx *tx, size_t *pos, struct tx_output *ret);

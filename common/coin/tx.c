@@ -160,6 +160,19 @@ bool tx_next_input(const struct tx *tx, size_t *pos, struct tx_outpoint *ret)
     return r.result == PARSE_OK;
 }
 
+bool tx_next(struct span bytes, size_t *pos, struct tx *ret)
+{
+    struct reader r = READER(bytes.p + *pos, bytes.len - *pos);
+
+    if (r.left == 0)
+        return false;
+    tx_read(&r, ret);
+    if (r.result != PARSE_OK)
+        return false;
+    *pos = bytes.len - r.left;
+    return true;
+}
+
 bool tx_next_output(const struct tx *tx, size_t *pos, struct tx_output *ret)
 {
     struct reader r = {tx->output_bytes.p + *pos, tx->output_bytes.len - *pos, PARSE_OK, tx->form};

@@ -17,14 +17,13 @@
 #ifndef PENSTOCK_FRONTEND_GETWORK_VARDIFF_H
 #define PENSTOCK_FRONTEND_GETWORK_VARDIFF_H
 
+#include "common/coin/u256.h"
 #include "common/db/db.h"
+#include "frontend/conf/vardiff.h"
 #include "frontend/getwork/wish.h"
 
 #define VARDIFF_MINUTES   10
 #define VARDIFF_MAX_TIERS 64
-
-enum vardiff_scope { VARDIFF_ADDRESS, VARDIFF_CONNECTION };
-extern const char *const vardiff_scope_names[];
 
 struct vardiff_tier {
     uint64_t hashes; /* expected for one share */
@@ -36,20 +35,11 @@ struct vardiff {
     bool enabled;
     enum vardiff_scope scope; /* whose past is asked for: the miner's, or the worker's */
     uint64_t shares_per_minute;
-    unsigned diff1_shift; /* of the network's algorithm */
-    struct vardiff_tier
-        easiest;                /* the network's share target; also that of who delivered nothing */
-    struct vardiff_tier manual; /* a miner may not ask for less */
-    struct vardiff_tier tier[VARDIFF_MAX_TIERS]; /* ascending */
+    unsigned diff1_shift;                        /* of the network's algorithm */
+    struct vardiff_tier start;                   /* for who has delivered nothing */
+    struct vardiff_tier manual;                  /* a miner may not ask for less */
+    struct vardiff_tier tier[VARDIFF_MAX_TIERS]; /* ascending, at least one */
     size_t tiers;
-};
-
-struct vardiff_conf {
-    bool enabled;
-    int64_t scope; /* enum vardiff_scope */
-    int64_t shares_per_minute;
-    struct conf_words tiers;          /* difficulties; none: doubled from minimum to maximum */
-    char *minimum, *maximum, *manual; /* difficulties; "": of the share target, no bound, minimum */
 };
 
 /* NULL, or a static text that says which setting is wrong and what to give. */
