@@ -140,6 +140,20 @@ static enum db_result look_up(struct db *db, struct ids *ids, const struct intak
     return DB_OK;
 }
 
+enum db_result intake_ids(struct db *db, struct ids *ids, const struct intake *in,
+                          enum intake_outcome *ret_outcome, struct ids_entry *ret)
+{
+    const struct ids_entry *known = ids_get(ids, in->network, in->address, in->worker);
+    enum db_result r = DB_OK;
+
+    *ret_outcome = INTAKE_DONE;
+    if (!known || known->connection != db_connection(db))
+        r = look_up(db, ids, in, ret_outcome);
+    if (r == DB_OK && *ret_outcome == INTAKE_DONE)
+        *ret = *ids_get(ids, in->network, in->address, in->worker);
+    return r;
+}
+
 /* Over a new connection it may be another database, restored from before there were these ids. If
  * it was made just now, the work handed to nobody harms nothing. */
 enum db_result intake_work(struct db *db, struct ids *ids, const struct intake *in,

@@ -44,4 +44,9 @@ struct intake_result {
 enum db_result intake_work(struct db *db, struct ids *ids, const struct intake *in,
                            struct intake_result *ret);
 
+/* Miner and worker only, as intake_work() finds or creates them; of IN it looks at NETWORK, ADDRESS,
+ * WORKER and MAY_ADD. *RET is complete only after DB_OK with INTAKE_DONE. */
+enum db_result intake_ids(struct db *db, struct ids *ids, const struct intake *in,
+                          enum intake_outcome *ret_outcome, struct ids_entry *ret);
+
 #endif
