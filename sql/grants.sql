@@ -35,6 +35,8 @@ GRANT SELECT ON penstock.intake_ban TO penstock_frontend_rights;
 GRANT SELECT ON penstock.intake_job TO penstock_frontend_rights;
 -- and for miners who put their blocks together themselves: a job's transactions
 GRANT SELECT ON penstock.intake_job_body TO penstock_frontend_rights;
+-- how hard a miner's shares are to be: what it delivered in the last ten minutes
+GRANT SELECT ON penstock.intake_rate TO penstock_frontend_rights;
 -- to refuse a schema that the program does not know
 GRANT SELECT ON penstock.schema_level TO penstock_frontend_rights;
 -- what pages, the API and monitoring show; 0006_site_views.sql and

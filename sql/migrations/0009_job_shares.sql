@@ -16,3 +16,10 @@ ALTER TABLE job
 -- What intake_job leaves out.
 CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW intake_job_body AS
     SELECT id, network, transactions, txids FROM job WHERE made_at > UTC_TIMESTAMP(6) - INTERVAL 1 HOUR;
+
+-- What miners delivered in the last ten minutes, the current one being one of them: from it follows how
+-- hard their next shares are to be.
+CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW intake_rate AS
+    SELECT w.miner_id, s.worker_id, s.minute, s.shares, s.difficulty
+      FROM worker w JOIN share_stats s ON s.worker_id = w.id
+     WHERE s.minute > UNIX_TIMESTAMP() DIV 60 - 10 AND s.shares > 0;

@@ -263,7 +263,7 @@ def test_frontend_cannot_insert_elsewhere(db):
     connection = db("frontend")
     for table in TABLES.keys() - {"miner", "worker", "work", "notify_subscription", "notify_answer"}:
         refused(connection, f"INSERT INTO {table} () VALUES ()", 1142)
-    for view in ("intake_miner", "intake_worker", "intake_ban", "intake_job", "intake_job_body",
+    for view in ("intake_miner", "intake_worker", "intake_ban", "intake_job", "intake_job_body", "intake_rate",
                  "schema_level"):
         refused(connection, f"INSERT INTO {view} () VALUES ()", 1142)
         refused(connection, f"DELETE FROM {view}", 1142)
