@@ -122,32 +122,6 @@ static void bitcoin_next_bits(struct chain *c, struct tip *tip)
     rpc_calls_clear(&call, 1);
 }
 
-bool bitcoin_block_header(struct chain *c, struct wallet *w, const struct u256 *hash,
-                          bool *ret_found, int64_t *ret_height, int64_t *ret_confirmations)
-{
-    struct rpc_call call = {.method = "getblockheader"};
-    char hex[65];
-    bool answered;
-
-    u256_to_hex(hash, hex);
-    call.params = json_pack("[s]", hex);
-    rpc_perform(w->rpc, &call, 1);
-    FAULT_POINT("bitcoin.header");
-    /* -5 is "Block not found"; any other error says nothing about the block. */
-    answered = wallet_note(w, &call) && (call.result == RPC_OK || call.code == -5);
-    if (answered) {
-        *ret_found = call.result == RPC_OK;
-        *ret_height = json_integer_value(json_object_get(call.reply, "height"));
-        *ret_confirmations = json_integer_value(json_object_get(call.reply, "confirmations"));
-    } else {
-        chain_hold(c, "wallet %s: getblockheader: %s: %s", w->conf->label,
-                   rpc_result_name(call.result), call.message);
-    }
-    json_decref(call.params);
-    rpc_calls_clear(&call, 1);
-    return answered;
-}
-
 const struct chain_ops bitcoin_ops = {
     .family = "bitcoin",
     .open = bitcoin_open,

@@ -105,6 +105,14 @@ static enum candidate_state ask_where(struct chain *c, struct wallet *w, const s
     return confirmations >= 1 ? CANDIDATE_ON_CHAIN : CANDIDATE_SIDE_CHAIN;
 }
 
+/* bcoin takes a side chain's block without a word, too. One on the tip that is known is on none. */
+static enum candidate_state where_accepted(struct chain *c, struct wallet *w, const struct share *s)
+{
+    if (u256_cmp(&s->header.prev, &c->tips.current) == 0)
+        return CANDIDATE_ON_CHAIN;
+    return ask_where(c, w, s) == CANDIDATE_SIDE_CHAIN ? CANDIDATE_SIDE_CHAIN : CANDIDATE_ON_CHAIN;
+}
+
 static enum candidate_state read_answer(struct chain *c, struct wallet *w, const struct share *s,
                                         const struct rpc_call *call, const char **ret_words)
 {
@@ -116,7 +124,7 @@ static enum candidate_state read_answer(struct chain *c, struct wallet *w, const
     }
     if (call->result == RPC_OK && json_is_null(call->reply)) {
         *ret_words = "accepted";
-        return CANDIDATE_ON_CHAIN;
+        return where_accepted(c, w, s);
     }
     *ret_words = json_is_string(call->reply) ? json_string_value(call->reply) : call->message;
     if (strncmp(*ret_words, prefix, strlen(prefix)) == 0)

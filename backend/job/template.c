@@ -134,12 +134,13 @@ static bool read_longpollid(const json_t *x, struct block_template *t)
     return true;
 }
 
-/* BIP 9: '!' in front of a rule means that who does not know it cannot make a valid block. */
+/* BIP 9: '!' in front of a rule means that who does not know it cannot make a valid block. bcoin
+ * gives the commitment before segwit is in force, too, when a block with a witness is not valid. */
 static bool read_rules(const json_t *x, struct block_template *t)
 {
     static const char *const known[] = {"!segwit", "!mweb"};
+    bool segwit = false;
 
-    (void)t;
     for (size_t i = 0; i < json_array_size(x); i++) {
         const char *rule = json_string_value(json_array_get(x, i));
         bool ok = rule != NULL && rule[0] != '!';
@@ -148,7 +149,10 @@ static bool read_rules(const json_t *x, struct block_template *t)
             ok = ok || strcmp(rule, known[k]) == 0;
         if (!ok)
             return false;
+        segwit = segwit || strcmp(rule, "segwit") == 0 || strcmp(rule, "!segwit") == 0;
     }
+    if (!segwit)
+        t->commitment_len = 0;
     return json_is_array(x);
 }
 

@@ -124,6 +124,27 @@ static void test_sparse_template(void **state)
     json_decref(reply);
 }
 
+/* bcoin gives a commitment also before segwit is in force; such a block must have no witness. */
+static void test_commitment_before_segwit(void **state)
+{
+    static const struct {
+        const char *rules;
+        size_t len;
+    } rows[] = {{"[]", 0}, {"[\"csv\"]", 0}, {"[\"csv\", \"segwit\"]", 38}, {"[\"!segwit\"]", 38}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *reply = v5_template();
+
+        json_object_set_new(reply, "rules", json_loads(rows[i].rules, 0, NULL));
+        struct block_template *t = parse(reply);
+        assert_non_null(t);
+        assert_int_equal(t->commitment_len, rows[i].len);
+        template_free(&t);
+        json_decref(reply);
+    }
+}
+
 /* Old wallets give a transaction's id as its hash. */
 static void test_old_ids(void **state)
 {
@@ -544,6 +565,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_template),
         cmocka_unit_test(test_sparse_template),
+        cmocka_unit_test(test_commitment_before_segwit),
         cmocka_unit_test(test_old_ids),
         cmocka_unit_test(test_missing_members),
         cmocka_unit_test(test_hostile_members),
