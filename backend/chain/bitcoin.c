@@ -131,4 +131,6 @@ const struct chain_ops bitcoin_ops = {
     .block = bitcoin_block,
     .check = bitcoin_check,
     .submit = bitcoin_submit,
+    .hash_jobs = bitcoin_hash_jobs,
+    .claims_block = bitcoin_claims_block,
 };

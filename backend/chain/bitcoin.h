@@ -49,5 +49,7 @@ bool bitcoin_read_coinbase(const struct bitcoin *b, const struct tx *coinbase,
 
 enum chain_result bitcoin_check(struct chain *c, struct db *db, struct share **shares, size_t n);
 enum chain_result bitcoin_submit(struct chain *c, struct share **shares, size_t n);
+bool bitcoin_claims_block(const struct chain *c, const struct share *s);
+void bitcoin_hash_jobs(struct chain *c, struct share **shares, size_t n);
 
 #endif

@@ -29,6 +29,22 @@ void bitcoin_hash(const struct bitcoin *b, struct share **shares, size_t n)
     free(hashes);
 }
 
+void bitcoin_hash_jobs(struct chain *c, struct share **shares, size_t n)
+{
+    struct share **todo = mem_zalloc(n * sizeof(struct share *));
+    size_t m = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (shares[i]->of_job && !shares[i]->has_true_hash)
+            todo[m++] = shares[i];
+    bitcoin_hash(c->data, todo, m);
+    for (size_t i = 0; i < m; i++) {
+        todo[i]->pow_hash = todo[i]->true_hash;
+        todo[i]->has_pow_hash = true;
+    }
+    free(todo);
+}
+
 /* The wallet's answer about one parent; neighbours in a batch mostly share theirs. */
 struct answer {
     bool any;
@@ -70,7 +86,8 @@ static enum chain_result decide(struct chain *c, struct share *s, struct parent 
     else if (s->may_wait)
         s->state = SHARE_PARKED;
     else
-        share_reject(s, REASON_TAMPERED, "height: no wallet knows the parent block");
+        share_reject(s, s->of_job ? REASON_STALE : REASON_TAMPERED,
+                     "height: no wallet knows the parent block");
     return CHAIN_OK;
 }
 

@@ -107,7 +107,7 @@ static void rule_height(struct share *s, const struct rule_input *in, enum reaso
 static void rule_parent(struct share *s, const struct rule_input *in, enum reason reason)
 {
     const struct parent *p = in->parent;
-    int64_t height = coinbase_height(&s->block.coinbase);
+    int64_t height = share_height(s);
 
     if (p->state == PARENT_SIDE)
         share_reject(s, reason, "height: the parent block is on a side chain");
@@ -119,10 +119,12 @@ static void rule_parent(struct share *s, const struct rule_input *in, enum reaso
                      (long long)p->height, (long long)height);
 }
 
-static const struct {
+struct rule {
     enum reason reason;
     rule_fn *rule;
-} rules[] = {
+};
+
+static const struct rule rules[] = {
     {REASON_TRANSACTION_INVALID, rule_decodes},
     {REASON_HEADER_TIME, rule_header_time},
     {REASON_BLOCK_MISMATCH, rule_block_hash},
@@ -137,10 +139,18 @@ static const struct {
     {REASON_TAMPERED, rule_parent},
 };
 
+/* A job is the pool's own, so what it says is right (backend/share/rules.c compares). */
+static const struct rule job_rules[] = {
+    {REASON_HEADER_TIME, rule_header_time},
+    {REASON_STALE, rule_parent},
+};
+
 void bitcoin_rules(struct chain *c, struct share *s, const struct parent *p)
 {
-    struct rule_input in = {c->net, p, c->data};
+    const struct rule_input in = {c->net, p, c->data};
+    const struct rule *r = s->of_job ? job_rules : rules;
+    const size_t n = s->of_job ? sizeof(job_rules) / sizeof(*r) : sizeof(rules) / sizeof(*r);
 
-    for (size_t i = 0; s->state == SHARE_OPEN && i < sizeof(rules) / sizeof(rules[0]); i++)
-        rules[i].rule(s, &in, rules[i].reason);
+    for (size_t i = 0; s->state == SHARE_OPEN && i < n; i++)
+        r[i].rule(s, &in, r[i].reason);
 }

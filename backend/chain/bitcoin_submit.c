@@ -42,14 +42,21 @@ static bool is_recent(const struct bitcoin *b, const struct u256 *hash)
     return false;
 }
 
+/* What the header alone says. */
+bool bitcoin_claims_block(const struct chain *c, const struct share *s)
+{
+    struct u256 target;
+
+    return s->has_pow_hash && s->has_header && u256_from_compact(s->header.bits, &target) &&
+           u256_cmp(&s->pow_hash, &target) <= 0 && bits_plausible(c, s, &target);
+}
+
 /* The claim alone: everything but the proof of work itself. */
 static bool claims_block(const struct chain *c, struct share *s)
 {
-    struct u256 target;
     int64_t sum;
 
-    if (!s->has_pow_hash || !s->has_header || !u256_from_compact(s->header.bits, &target) ||
-        u256_cmp(&s->pow_hash, &target) > 0 || !bits_plausible(c, s, &target))
+    if (!bitcoin_claims_block(c, s))
         return false;
     share_decode_block(s);
     return s->block_result == PARSE_OK && s->block.coinbase.is_coinbase && s->block.merkle_ok &&
@@ -168,9 +175,8 @@ static void note_answer(struct chain *c, struct wallet *w, struct share *s,
         b->recent[b->recent_next++ % RECENT_BLOCKS] = s->block.hash;
     u256_to_hex(&s->block.hash, hash);
     log_info("block.candidate", LOG_STR("network", c->net->base.label), LOG_STR("hash", hash),
-             LOG_INT("height", coinbase_height(&s->block.coinbase)),
-             LOG_STR("wallet", w->conf->label), LOG_STR("outcome", names[state]),
-             LOG_STR("answer", s->answer));
+             LOG_INT("height", share_height(s)), LOG_STR("wallet", w->conf->label),
+             LOG_STR("outcome", names[state]), LOG_STR("answer", s->answer));
 }
 
 static void submit_to(struct chain *c, struct wallet *w, struct share **shares, size_t n)
@@ -178,7 +184,7 @@ static void submit_to(struct chain *c, struct wallet *w, struct share **shares, 
     struct rpc_call call[AT_ONCE];
 
     for (size_t i = 0; i < n; i++) {
-        const struct text *hex = &shares[i]->msg->field[SOLUTION_BLOCK_HEX];
+        const struct text *hex = &shares[i]->block_hex;
 
         call[i] = (struct rpc_call){.method = "submitblock",
                                     .params = json_pack("[s%]", hex->p, hex->len)};

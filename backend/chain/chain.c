@@ -196,6 +196,17 @@ enum chain_result chain_submit(struct chain *c, struct share **shares, size_t n)
     return c->ops->submit(c, shares, n);
 }
 
+void chain_hash_jobs(struct chain *c, struct share **shares, size_t n)
+{
+    if (c->ops->hash_jobs != NULL)
+        c->ops->hash_jobs(c, shares, n);
+}
+
+bool chain_claims_block(const struct chain *c, const struct share *s)
+{
+    return c->ops->claims_block != NULL && c->ops->claims_block(c, s);
+}
+
 void chain_each_wallet(const struct chain *c, chain_wallet_fn *fn, void *ctx)
 {
     for (size_t i = 0; i < c->wallets->n; i++) {

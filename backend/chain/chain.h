@@ -45,6 +45,14 @@ enum chain_result chain_check(struct chain *c, struct db *db, struct share **sha
  * no verdict. CHAIN_HOLD: at least one has not been taken by any wallet (CANDIDATE_WAITING). */
 enum chain_result chain_submit(struct chain *c, struct share **shares, size_t n);
 
+/* Adds the proof of work, as claimed and as true, to those of SHARES that are of jobs and have none
+ * yet. Where the family makes no jobs, they stay without. */
+void chain_hash_jobs(struct chain *c, struct share **shares, size_t n);
+
+/* Does the header alone say that S, hashed, is a block of the network? Then the rest of it is worth
+ * a look before chain_submit(). */
+bool chain_claims_block(const struct chain *c, const struct share *s);
+
 /* For each wallet of the network, in the order of priority: how long it took to answer, and how
  * often it did not. From any thread. */
 typedef void chain_wallet_fn(void *ctx, const char *wallet, const struct value_histogram *latency,

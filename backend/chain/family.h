@@ -27,6 +27,10 @@ struct chain_ops {
 
     enum chain_result (*check)(struct chain *c, struct db *db, struct share **shares, size_t n);
     enum chain_result (*submit)(struct chain *c, struct share **shares, size_t n);
+
+    /* Of shares of jobs; NULL for a family that has none. */
+    void (*hash_jobs)(struct chain *c, struct share **shares, size_t n);
+    bool (*claims_block)(const struct chain *c, const struct share *s);
 };
 
 struct chain {

@@ -235,3 +235,11 @@ const char *archive_line_wrong(const struct archive_reader *r, enum archive_line
            : s == ARCHIVE_TOO_LONG ? "longer than any solution"
                                    : "cut off at the end of the file";
 }
+
+/* job_encode() begins so, and no message. */
+bool archive_line_is_job(const char *line, size_t len)
+{
+    static const char start[] = "{\"v\":1,\"kind\":\"job\",";
+
+    return len > strlen(start) && memcmp(line, start, strlen(start)) == 0;
+}

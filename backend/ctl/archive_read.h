@@ -52,6 +52,9 @@ uint64_t archive_reader_line(const struct archive_reader *r);   /* of the last c
 uint64_t archive_reader_offset(const struct archive_reader *r); /* bytes of the file read so far */
 const char *archive_reader_error(const struct archive_reader *r);
 
+/* The line is no message but a job, without which the shares behind it could not be judged. */
+bool archive_line_is_job(const char *line, size_t len);
+
 /* What is wrong with a line that is not ARCHIVE_LINE. */
 const char *archive_line_wrong(const struct archive_reader *r, enum archive_line_state s);
 

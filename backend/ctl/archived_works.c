@@ -1,7 +1,7 @@
 /*
- * penstockctl archived-works: the SQL that makes the miners, workers and works of archived
- * solutions known again to a restored database, which is older than they are. It is for the DBA to
- * run: no program of the backend may add them.
+ * penstockctl archived-works: the SQL that makes the miners, workers, works and jobs of archived
+ * solutions and shares known again to a restored database, which is older than they are. It is for
+ * the DBA to run: no program of the backend may add them.
  *
  * What is there already stays as it is, so it may be run any number of times.
  */
@@ -9,6 +9,7 @@
 #include "backend/ctl/archive_read.h"
 #include "backend/ctl/ctl.h"
 #include "backend/share/credit.h"
+#include "backend/share/intake.h"
 #include "common/base/hex.h"
 
 #include <getopt.h>
@@ -18,6 +19,7 @@
 #include <sysexits.h>
 
 #define PER_TRANSACTION 1000
+#define DAY_MS          86400000
 
 static const struct option options[] = {
     {"help", no_argument, NULL, 'h'},
@@ -27,7 +29,7 @@ static const struct option options[] = {
 struct works {
     struct credit last; /* neighbours mostly share their work */
     bool any;
-    uint64_t n;
+    uint64_t n, statements;
 };
 
 /* As hexadecimal digits, which need no quoting. */
@@ -48,6 +50,36 @@ static void print_worker(const struct credit *c, const char *network, const char
     printf(" FROM miner WHERE id = '%s';\n", miner);
 }
 
+static void print_job_of(const struct credit *c)
+{
+    char id[UUID_TEXT_LEN + 1], extranonce[2 * JOB_MAX_EXTRANONCE + 1];
+
+    uuid_format(&c->job_id, id);
+    hex_encode(c->extranonce, c->extranonce_len, extranonce);
+    if (c->of_job)
+        printf("'%s', X'%s'", id, extranonce);
+    else
+        printf("NULL, NULL");
+}
+
+/* The transactions are not in the archive: a block made of them is on the chain, or lost. */
+static void print_job(const struct job *job)
+{
+    struct buf text = BUF_INIT(JOB_MAX_TEXT);
+    char id[UUID_TEXT_LEN + 1];
+
+    job_encode(job, &text);
+    uuid_format(&job->id, id);
+    printf("INSERT IGNORE INTO job (id, day, network, height, made_at, job, transactions) VALUES "
+           "('%s',"
+           " %" PRId64 ", '%s', %u, TIMESTAMP'1970-01-01 00:00:00' + INTERVAL %" PRId64
+           " MICROSECOND, ",
+           id, uuid_v7_ms(&job->id) / DAY_MS, job->network, job->height, job->made_us);
+    print_text(text.data);
+    printf(", '');\n");
+    buf_free(&text);
+}
+
 static void print_work(const struct credit *c, const char *network, const char *miner)
 {
     char id[UUID_TEXT_LEN + 1], target[65];
@@ -55,34 +87,55 @@ static void print_work(const struct credit *c, const char *network, const char *
     uuid_format(&c->work_id, id);
     u256_to_hex(&c->target, target);
     printf("INSERT IGNORE INTO work (id, network, worker_id, target, thread_id, ip, os, agent,"
-           " created_at) SELECT '%s', '%s', id, X'%s', '', '', '', '',"
-           " TIMESTAMP'1970-01-01 00:00:00' + INTERVAL %" PRId64
+           " job_id, extranonce, created_at) SELECT '%s', '%s', id, X'%s', '', '', '', '', ",
+           id, network, target);
+    print_job_of(c);
+    printf(", TIMESTAMP'1970-01-01 00:00:00' + INTERVAL %" PRId64
            " MICROSECOND FROM worker WHERE miner_id = '%s' AND name = ",
-           id, network, target, c->created_us, miner);
+           c->created_us, miner);
     print_text(c->worker);
     printf(";\n");
 }
 
+static void begin(struct works *w)
+{
+    if (w->statements++ % PER_TRANSACTION == 0)
+        printf("%sSTART TRANSACTION;\n", w->statements > 1 ? "COMMIT;\n" : "");
+}
+
+static void add_job(struct works *w, const char *line, size_t len)
+{
+    struct job job;
+
+    if (job_decode(line, len, &job) != NULL || uuid_v7_ms(&job.id) < 0)
+        return;
+    begin(w);
+    print_job(&job);
+}
+
 static void add_line(struct works *w, const char *line, size_t len)
 {
-    struct solution_message m;
+    struct intake in;
     struct credit c;
     char miner[UUID_TEXT_LEN + 1];
     bool same_worker;
 
+    if (archive_line_is_job(line, len)) {
+        add_job(w, line, len);
+        return;
+    }
     if (!credit_read(line, len, &c) || (w->any && uuid_equal(&c.work_id, &w->last.work_id)))
         return;
-    if (solution_read(line, len, &m) != NULL)
+    if (intake_read(line, len, &in) != NULL)
         return; /* replay says what is wrong with it */
     same_worker = w->any && uuid_equal(&c.miner_id, &w->last.miner_id) &&
                   strcmp(c.worker, w->last.worker) == 0;
     uuid_format(&c.miner_id, miner);
-    if (w->n % PER_TRANSACTION == 0)
-        printf("%sSTART TRANSACTION;\n", w->n > 0 ? "COMMIT;\n" : "");
+    begin(w);
     if (!same_worker)
-        print_worker(&c, m.network, miner);
-    print_work(&c, m.network, miner);
-    solution_message_clear(&m);
+        print_worker(&c, in.msg.network, miner);
+    print_work(&c, in.msg.network, miner);
+    intake_clear(&in);
     w->last = c;
     w->any = true;
     w->n++;
@@ -125,7 +178,7 @@ static int print_all(char **paths)
     for (size_t i = 0; ok && i < files.n; i++)
         ok = add_file(&w, files.path[i]);
     if (ok)
-        printf("%s-- %" PRIu64 " works\n", w.n > 0 ? "COMMIT;\n" : "", w.n);
+        printf("%s-- %" PRIu64 " works\n", w.statements > 0 ? "COMMIT;\n" : "", w.n);
     archive_files_free(&files);
     return ok && fflush(stdout) == 0 ? EX_OK : EXIT_FAILURE;
 }

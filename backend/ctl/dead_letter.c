@@ -1,6 +1,7 @@
 #include "backend/ctl/dead.h"
 
 #include "backend/ctl/ctl.h"
+#include "backend/share/intake.h"
 #include "backend/share/share.h"
 #include "common/base/hex.h"
 #include "common/base/mem.h"
@@ -36,25 +37,37 @@ static void read_network(char out[NETWORK_MAX_NAME + 1], const char *route)
 {
     const char *dot = strchr(route, '.');
 
-    if (!solution_route_network(route, out))
+    enum network_queue queue;
+
+    if (!network_queue_parse(route, &queue, out))
         take(out, NETWORK_MAX_NAME + 1, dot != NULL ? dot + 1 : NULL);
+}
+
+static const char *misplaced(const struct intake *in, const struct broker_delivery *d)
+{
+    char network[NETWORK_MAX_NAME + 1];
+    enum network_queue queue;
+
+    if (!network_queue_parse(d->routing_key, &queue, network) ||
+        strcmp(in->msg.network, network) != 0)
+        return "its network is not that of its queue";
+    return (queue == QUEUE_SHARES) != in->of_job ? "its kind is not that of its queue" : NULL;
 }
 
 void dead_letter_read(struct dead_letter *ret, const struct broker_delivery *d)
 {
-    struct solution_message m;
+    struct intake in;
 
     *ret = (struct dead_letter){.received_s = (int64_t)(d->timestamp_s & INT64_MAX)};
     read_id(ret->id, d);
     take(ret->kind, sizeof ret->kind, d->type);
     read_network(ret->network, d->routing_key);
     take(ret->reason, sizeof ret->reason, d->death != NULL ? d->death->reason : NULL);
-    ret->wrong = solution_read(d->body, d->len, &m);
+    ret->wrong = intake_read(d->body, d->len, &in);
     if (ret->wrong == NULL) {
-        ret->received_s = m.received_us / 1000000;
-        if (strcmp(m.network, ret->network) != 0)
-            ret->wrong = "its network is not that of its queue";
-        solution_message_clear(&m);
+        ret->received_s = in.msg.received_us / 1000000;
+        ret->wrong = misplaced(&in, d);
+        intake_clear(&in);
     }
 }
 

@@ -1,6 +1,8 @@
 #include "backend/ctl/deep_check.h"
 
 #include "backend/chain/verify.h"
+#include "backend/share/jobs.h"
+#include "backend/share/lookup.h"
 #include "common/base/mem.h"
 
 #include <stdio.h>
@@ -13,7 +15,7 @@
 #define TRIES     3 /* a wallet's tip may move on between two questions */
 
 struct slot {
-    struct solution_message msg;
+    struct intake in;
     struct share share;
     char where[WHERE_MAX];
 };
@@ -35,7 +37,8 @@ struct deep_check {
     deep_found_fn *found;
     void *ctx;
     struct chain **chain; /* of each of conf->networks */
-    struct gap *gap;      /* of the same, and of those that are none of them */
+    struct jobs *jobs;
+    struct gap *gap; /* of the same, and of those that are none of them */
     struct slot slot[BATCH];
     size_t n;
 
@@ -52,6 +55,7 @@ struct deep_check *deep_check_open(const struct backend_conf *conf, struct db *d
     struct deep_check *d = mem_zalloc(sizeof *d);
 
     *d = (struct deep_check){.conf = conf, .db = db, .found = found, .ctx = ctx};
+    d->jobs = jobs_new();
     d->chain = mem_zalloc(conf->networks.n * sizeof(struct chain *));
     d->gap = mem_zalloc((conf->networks.n + 1) * sizeof(struct gap));
     snprintf(d->gap[conf->networks.n].why, sizeof d->gap->why, "they are not in the settings");
@@ -69,7 +73,7 @@ static void clear_slots(struct deep_check *d)
 {
     for (size_t i = 0; i < d->n; i++) {
         share_clear(&d->slot[i].share);
-        solution_message_clear(&d->slot[i].msg);
+        intake_clear(&d->slot[i].in);
     }
     d->n = 0;
 }
@@ -81,6 +85,7 @@ void deep_check_close(struct deep_check **d)
     clear_slots(*d);
     for (size_t i = 0; i < (*d)->conf->networks.n; i++)
         chain_close(&(*d)->chain[i]);
+    jobs_free(&(*d)->jobs);
     free((*d)->chain);
     free((*d)->gap);
     free((*d)->seen);
@@ -95,11 +100,11 @@ __attribute__((format(printf, 3, 4))) static void differ(struct deep_check *d, s
     char id[UUID_TEXT_LEN + 1], what[400];
     va_list args;
 
-    uuid_format(&s->msg.id, id);
+    uuid_format(&s->in.msg.id, id);
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    d->found(d->ctx, s->msg.network, id, s->where, what);
+    d->found(d->ctx, s->in.msg.network, id, s->where, what);
 }
 
 /* --- the row of a solution --- */
@@ -154,10 +159,19 @@ static bool read_row(struct deep_check *d, const struct slot *s, struct row *ret
     if (!share->has_pow_hash || !share->has_header)
         return true;
     return db_query(d->db, sql_row,
-                    (const struct db_value[]){DB_TEXT(s->msg.network),
+                    (const struct db_value[]){DB_TEXT(s->in.msg.network),
                                               DB_BYTES(share->pow_hash.be, 32),
                                               DB_UINT(share->day)},
                     3, take_row, ret) == DB_OK;
+}
+
+/* A job's share that is a block counts whatever the target. */
+static bool is_block(const struct share *s)
+{
+    struct u256 target;
+
+    return s->of_job && u256_from_compact(s->header.bits, &target) &&
+           u256_cmp(&s->pow_hash, &target) <= 0;
 }
 
 /* What the row says about a solution must be what the solution and its work say. */
@@ -166,18 +180,18 @@ static void compare_row(struct deep_check *d, struct slot *s, const struct row *
     const struct share *share = &s->share;
     char id[UUID_TEXT_LEN + 1];
 
-    if (!uuid_equal(&r->message_id, &s->msg.id)) {
+    if (!uuid_equal(&r->message_id, &s->in.msg.id)) {
         uuid_format(&r->message_id, id);
         differ(d, s, "its hash is credited to message %s", id);
     }
     if (!share->has_work_id || !uuid_equal(&r->work_id, &share->work_id))
         differ(d, s, "its row names other work");
-    if (u256_expected_hashes(&share->pow_hash) < r->difficulty)
+    if (!is_block(share) && u256_expected_hashes(&share->pow_hash) < r->difficulty)
         differ(d, s, "its hash misses the target of the row's difficulty %llu",
                (unsigned long long)r->difficulty);
     if (!r->has_work)
         return; /* pruned */
-    if (u256_cmp(&share->pow_hash, &r->target) >= 0)
+    if (!is_block(share) && u256_cmp(&share->pow_hash, &r->target) >= share->of_job)
         differ(d, s, "its hash misses the target of its work");
     if (r->difficulty < u256_expected_hashes(&r->target))
         differ(d, s, "its row's difficulty %llu is less than its work's",
@@ -185,7 +199,7 @@ static void compare_row(struct deep_check *d, struct slot *s, const struct row *
     if (r->worker_id != r->work_worker_id)
         differ(d, s, "it is credited to worker %llu, its work is of worker %llu",
                (unsigned long long)r->worker_id, (unsigned long long)r->work_worker_id);
-    if (strcmp(r->work_network, s->msg.network) != 0)
+    if (strcmp(r->work_network, s->in.msg.network) != 0)
         differ(d, s, "its work is of network %s", r->work_network);
 }
 
@@ -208,7 +222,7 @@ static void verify_blocks(struct deep_check *d, size_t network, const bool *want
     size_t n = 0;
 
     for (size_t i = 0; i < d->n; i++)
-        if (wanted[i] && network_index(d, d->slot[i].msg.network) == network)
+        if (wanted[i] && network_index(d, d->slot[i].in.msg.network) == network)
             shares[n++] = &d->slot[i].share;
     if (n == 0)
         return;
@@ -224,12 +238,39 @@ static void verify_blocks(struct deep_check *d, size_t network, const bool *want
     gap->n += n;
 }
 
+/* Shares of jobs are hashed first, and held against their jobs as far as these are kept. False when
+ * the database fails. */
+static bool check_jobs(struct deep_check *d, size_t network)
+{
+    const struct backend_network *net = backend_network_at(d->conf, network);
+    struct share *shares[BATCH];
+    enum db_result r;
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->n; i++)
+        if (d->slot[i].in.of_job && network_index(d, d->slot[i].in.msg.network) == network)
+            shares[n++] = &d->slot[i].share;
+    chain_hash_jobs(d->chain[network], shares, n);
+    r = share_lookup_work(d->db, net->base.label, shares, n);
+    if (r == DB_OK)
+        r = jobs_look_up(d->jobs, d->db, net->base.label, shares, n);
+    for (size_t i = 0; i < n && r == DB_OK; i++) {
+        shares[i]->target = shares[i]->work.target;
+        if (shares[i]->job.found)
+            share_check_header(shares[i], net);
+    }
+    return r == DB_OK;
+}
+
 /* Reads all rows first: a batch is checked as a whole, or, when the database fails, not at all. */
 bool deep_check_flush(struct deep_check *d)
 {
     struct row rows[BATCH];
     bool wanted[BATCH] = {false};
 
+    for (size_t k = 0; k < d->conf->networks.n; k++)
+        if (!check_jobs(d, k))
+            return false;
     for (size_t i = 0; i < d->n; i++)
         if (!read_row(d, &d->slot[i], &rows[i]))
             return false;
@@ -239,7 +280,7 @@ bool deep_check_flush(struct deep_check *d)
 
         share->work.miner_id = rows[i].miner_id;
         share->received_us = rows[i].received_us;
-        wanted[i] = rows[i].found && network_index(d, s->msg.network) < d->conf->networks.n;
+        wanted[i] = rows[i].found && network_index(d, s->in.msg.network) < d->conf->networks.n;
         if (!rows[i].found)
             differ(d, s, "no share is credited for it");
         else
@@ -263,15 +304,18 @@ static void remember(struct deep_check *d, const struct uuid *id)
     d->seen[d->seen_n++] = *id;
 }
 
-bool deep_check_add(struct deep_check *d, struct solution_message *m, const char *where)
+bool deep_check_add(struct deep_check *d, struct intake *in, const char *where)
 {
     struct slot *s = &d->slot[d->n++];
 
-    s->msg = *m;
-    *m = (struct solution_message){.json = NULL};
-    share_init(&s->share, &s->msg, false);
+    s->in = *in;
+    in->msg = (struct solution_message){.json = NULL};
+    if (s->in.of_job)
+        share_init_job(&s->share, &s->in.msg, s->in.header, false);
+    else
+        share_init(&s->share, &s->in.msg, false);
     snprintf(s->where, sizeof s->where, "%s", where);
-    remember(d, &s->msg.id);
+    remember(d, &s->in.msg.id);
     return d->n < BATCH || deep_check_flush(d);
 }
 

@@ -3,8 +3,8 @@
 #define PENSTOCK_BACKEND_CTL_DEEP_CHECK_H
 
 #include "backend/conf/settings.h"
+#include "backend/share/intake.h"
 #include "common/db/db.h"
-#include "common/message/solution.h"
 
 /* Something differs: MESSAGE_ID in NETWORK, found at WHERE. */
 typedef void deep_found_fn(void *ctx, const char *network, const char *message_id,
@@ -17,8 +17,8 @@ struct deep_check *deep_check_open(const struct backend_conf *conf, struct db *d
                                    deep_found_fn *found, void *ctx, char *err, size_t err_size);
 void deep_check_close(struct deep_check **d);
 
-/* Takes over M. False when the database fails; it may be called again after deep_check_flush(). */
-bool deep_check_add(struct deep_check *d, struct solution_message *m, const char *where);
+/* Takes over IN. False when the database fails; it may be called again after deep_check_flush(). */
+bool deep_check_add(struct deep_check *d, struct intake *in, const char *where);
 bool deep_check_flush(struct deep_check *d);
 
 /* Notes the rows of all networks, or of NETWORK, that were received since SINCE_S: before the

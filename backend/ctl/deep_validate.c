@@ -71,21 +71,24 @@ static bool is_wanted(const struct audit *a, const struct solution_message *m)
 /* False when the database fails. */
 static bool audit_line(struct audit *a, const char *where, const char *line, size_t len)
 {
-    struct solution_message m;
-    const char *wrong = solution_read(line, len, &m);
+    struct intake in;
+    const char *wrong;
 
+    if (archive_line_is_job(line, len))
+        return true; /* of the shares behind it */
+    wrong = intake_read(line, len, &in);
     if (wrong != NULL) {
         a->damaged++;
         ctl_complain(&deep_validate_command, "%s: %s", where, wrong);
         return true;
     }
-    if (!is_wanted(a, &m)) {
-        solution_message_clear(&m);
+    if (!is_wanted(a, &in.msg)) {
+        intake_clear(&in);
         return true;
     }
     a->solutions++;
-    solution_message_keep(&m); /* the line's place is the next one's */
-    return deep_check_add(a->check, &m, where);
+    solution_message_keep(&in.msg); /* the line's place is the next one's */
+    return deep_check_add(a->check, &in, where);
 }
 
 static bool audit_file(struct audit *a, const char *path)

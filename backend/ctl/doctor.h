@@ -9,7 +9,7 @@
 #include "backend/ctl/ctl.h"
 #include "common/broker/broker.h"
 #include "common/db/db.h"
-#include "common/message/solution.h"
+#include "common/message/queues.h"
 
 #include <jansson.h>
 
@@ -48,7 +48,7 @@ static inline enum verdict doctor_limit(int64_t value, int64_t warn, int64_t fai
 }
 
 /* A network's queues: solutions, large ones, shares. */
-#define DOCTOR_QUEUES (SOLUTION_WAYS + 1)
+#define DOCTOR_QUEUES NETWORK_QUEUES
 void doctor_queue_names(const char *network, char ret[DOCTOR_QUEUES][SOLUTION_ROUTE_SIZE]);
 
 /* True for a host, with or without port, that can only be this machine. */

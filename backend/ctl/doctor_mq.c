@@ -67,9 +67,8 @@ static void look(struct doctor *d, const char *queue, bool consumed)
 
 void doctor_queue_names(const char *network, char ret[DOCTOR_QUEUES][SOLUTION_ROUTE_SIZE])
 {
-    for (enum solution_way way = 0; way < SOLUTION_WAYS; way++)
-        solution_route(network, way, ret[way]);
-    snprintf(ret[SOLUTION_WAYS], SOLUTION_ROUTE_SIZE, "share.%.*s", NETWORK_MAX_NAME, network);
+    for (enum network_queue queue = 0; queue < NETWORK_QUEUES; queue++)
+        network_queue_name(network, queue, ret[queue]);
 }
 
 void doctor_queues(struct doctor *d)
@@ -83,7 +82,7 @@ void doctor_queues(struct doctor *d)
     for (size_t i = 0; i < d->conf->networks.n; i++) {
         doctor_queue_names(backend_network_at(d->conf, i)->base.label, queue);
         for (size_t k = 0; k < DOCTOR_QUEUES; k++)
-            look(d, queue[k], k < SOLUTION_WAYS); /* nobody consumes shares yet */
+            look(d, queue[k], true);
     }
     look(d, DEAD_QUEUE, false);
 }

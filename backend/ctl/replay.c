@@ -60,9 +60,10 @@ static void note_damage(struct replay *r, const char *path, uint64_t line, const
 
 /* As it was received: at the time that counted, whatever the time of the lines before it. So every
  * message comes from an origin of its own; the worker bounds a message's time by its origin's. */
-static char *message_again(struct replay *r, struct solution_message *m, const char *line,
-                           size_t len, size_t *ret_len)
+static char *message_again(struct replay *r, struct intake *in, const char *line, size_t len,
+                           size_t *ret_len)
 {
+    struct solution_message *m = &in->msg;
     struct credit credit;
 
     if (!credit_read(line, len, &credit))
@@ -71,13 +72,13 @@ static char *message_again(struct replay *r, struct solution_message *m, const c
         m->received_us = credit.received_us;
     m->host = "replay";
     m->pid = (int64_t)(r->lines % INT32_MAX) + 1;
-    return solution_build(m, ret_len);
+    return intake_build(in, ret_len);
 }
 
-static bool send_again(struct replay *r, struct solution_message *m, const char *line, size_t len)
+static bool send_again(struct replay *r, struct intake *in, const char *line, size_t len)
 {
-    char *body = message_again(r, m, line, len, &len);
-    bool ok = replay_window_add(r->window, m, body != NULL ? body : line, len);
+    char *body = message_again(r, in, line, len, &len);
+    bool ok = replay_window_add(r->window, in, body != NULL ? body : line, len);
 
     free(body);
     return ok;
@@ -87,16 +88,19 @@ static bool send_again(struct replay *r, struct solution_message *m, const char 
 static bool replay_line(struct replay *r, const char *path, uint64_t number, const char *line,
                         size_t len)
 {
-    struct solution_message m;
-    const char *wrong = solution_read(line, len, &m);
+    struct intake in;
+    const char *wrong;
 
+    if (archive_line_is_job(line, len))
+        return true; /* for archived-works */
+    wrong = intake_read(line, len, &in);
     r->lines++;
     if (wrong != NULL) {
         note_damage(r, path, number, wrong);
         return true;
     }
-    bool ok = r->window == NULL || send_again(r, &m, line, len);
-    solution_message_clear(&m);
+    bool ok = r->window == NULL || send_again(r, &in, line, len);
+    intake_clear(&in);
     return ok;
 }
 

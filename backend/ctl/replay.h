@@ -3,8 +3,8 @@
 #ifndef PENSTOCK_BACKEND_CTL_REPLAY_H
 #define PENSTOCK_BACKEND_CTL_REPLAY_H
 
+#include "backend/share/intake.h"
 #include "common/broker/broker.h"
-#include "common/message/solution.h"
 
 /* --- replay_window.c: publishes in windows, each confirmed as a whole before the next --- */
 
@@ -15,7 +15,7 @@ void replay_window_free(struct replay_window **w);
 
 /* Adds one message (copied) and, when the window is full, sends it. What the broker does not take
  * for now is sent again until a minute has passed without a single confirm. False: given up. */
-bool replay_window_add(struct replay_window *w, const struct solution_message *m, const char *body,
+bool replay_window_add(struct replay_window *w, const struct intake *in, const char *body,
                        size_t len);
 bool replay_window_flush(struct replay_window *w);
 bool replay_window_empty(const struct replay_window *w);

@@ -18,6 +18,7 @@
 struct slot {
     char id[UUID_TEXT_LEN + 1];
     char key[SOLUTION_ROUTE_SIZE];
+    const char *kind;
     char *body;
     size_t len;
     uint64_t timestamp_s;
@@ -55,7 +56,7 @@ static struct broker_message message_of(const struct slot *s)
         .exchange = SOLUTION_EXCHANGE,
         .routing_key = s->key,
         .message_id = s->id,
-        .type = SOLUTION_KIND,
+        .type = s->kind,
         .timestamp_s = s->timestamp_s,
         .body = s->body,
         .len = s->len,
@@ -117,14 +118,16 @@ bool replay_window_flush(struct replay_window *w)
     return !w->failed;
 }
 
-bool replay_window_add(struct replay_window *w, const struct solution_message *m, const char *body,
+bool replay_window_add(struct replay_window *w, const struct intake *in, const char *body,
                        size_t len)
 {
+    const struct solution_message *m = &in->msg;
     struct slot *s = &w->slot[w->n++];
 
     *s = (struct slot){.len = len, .timestamp_s = (uint64_t)(m->received_us / 1000000)};
     uuid_format(&m->id, s->id);
-    solution_route(m->network, solution_way(len), s->key);
+    s->kind = in->of_job ? SHARE_KIND : SOLUTION_KIND;
+    network_queue_name(m->network, intake_queue(in, len), s->key);
     s->body = mem_zalloc(len);
     memcpy(s->body, body, len);
     w->bytes += len;

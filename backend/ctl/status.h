@@ -36,7 +36,8 @@ struct network_status {
     struct status_counts reasons, outcomes;
     bool tip_known, waiting_known;
     uint64_t tip_height;
-    uint64_t waiting, waiting_large; /* messages in the network's queues; in that of large ones */
+    uint64_t waiting;                     /* messages in the network's queues; of them */
+    uint64_t waiting_large, waiting_jobs; /* long solutions; shares of jobs */
     struct status_money money;
     double work_rate, share_rate, rejection_rate; /* per minute; below 0: not known yet */
 };

@@ -3,7 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
-#include "common/message/solution.h"
+#include "common/message/queues.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -198,18 +198,19 @@ static void read_database(struct status_reader *r)
 
 static enum broker_result read_waiting(struct broker *b, struct network_status *s)
 {
-    uint64_t depth[SOLUTION_WAYS] = {0};
+    uint64_t depth[NETWORK_QUEUES] = {0};
     enum broker_result r = BROKER_OK;
     char queue[SOLUTION_ROUTE_SIZE];
 
-    for (enum solution_way way = 0; r == BROKER_OK && way < SOLUTION_WAYS; way++) {
-        solution_route(s->name, way, queue);
-        r = broker_queue_depth(b, queue, &depth[way]);
+    for (enum network_queue q = 0; r == BROKER_OK && q < NETWORK_QUEUES; q++) {
+        network_queue_name(s->name, q, queue);
+        r = broker_queue_depth(b, queue, &depth[q]);
     }
     s->waiting_known = r == BROKER_OK;
     if (r == BROKER_OK) {
-        s->waiting = depth[SOLUTION_SMALL] + depth[SOLUTION_LARGE];
-        s->waiting_large = depth[SOLUTION_LARGE];
+        s->waiting = depth[QUEUE_SOLUTIONS] + depth[QUEUE_LARGE] + depth[QUEUE_SHARES];
+        s->waiting_large = depth[QUEUE_LARGE];
+        s->waiting_jobs = depth[QUEUE_SHARES];
     }
     return r;
 }

@@ -170,6 +170,11 @@ static uint64_t waiting_large(const struct network_status *s)
     return s->waiting_large;
 }
 
+static uint64_t waiting_jobs(const struct network_status *s)
+{
+    return s->waiting_jobs;
+}
+
 static bool waiting_known(const struct network_status *s)
 {
     return s->waiting_known;
@@ -208,6 +213,7 @@ static const struct row rows[] = {
     {"Chain height", PLAIN, height, height_known, NULL, NULL},
     {"Solutions waiting", PLAIN, waiting, waiting_known, NULL, NULL},
     {"  of them large", PLAIN, waiting_large, waiting_known, NULL, NULL},
+    {"  of them of jobs", PLAIN, waiting_jobs, waiting_known, NULL, NULL},
 };
 
 static void put_row(struct page *p, const struct row *row)
@@ -356,12 +362,13 @@ static json_t *number_json(bool known, uint64_t n)
 static json_t *network_json(const struct network_status *n)
 {
     json_t *json =
-        json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "network", n->name, "work",
+        json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "network", n->name, "work",
                   (json_int_t)n->work, "shares", (json_int_t)n->shares, "rejected",
                   (json_int_t)n->rejected, "reasons", counts_json(&n->reasons), "blocks",
                   counts_json(&n->outcomes), "height", number_json(n->tip_known, n->tip_height),
                   "waiting", number_json(n->waiting_known, n->waiting), "waiting_large",
-                  number_json(n->waiting_known, n->waiting_large));
+                  number_json(n->waiting_known, n->waiting_large), "waiting_jobs",
+                  number_json(n->waiting_known, n->waiting_jobs));
     const struct status_money *m = &n->money;
 
     json_object_set_new(json, "blocks_split", number_json(m->known, m->split));

@@ -27,7 +27,7 @@ static void write_accepted(struct prom *p, const struct lane *l, const char *con
 
 static void write_rejected(struct prom *p, const struct lane *l, const char *const *labels)
 {
-    for (enum reason r = REASON_NONE + 1; r < SIGNS_REASONS; r++)
+    for (enum reason r = REASON_NONE + 1; r < REASONS; r++)
         prom_value(
             p, "",
             PROM_LABELS(labels[0], labels[1], labels[2], labels[3], "reason", reason_name(r)),

@@ -1,6 +1,7 @@
 #include "backend/share/credit.h"
 
 #include "common/base/buf.h"
+#include "common/base/hex.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -24,6 +25,17 @@ static void add_text(struct buf *b, const char *name, const char *text)
     buf_add(b, "\"", 1);
 }
 
+static void add_job(struct buf *b, const struct work *w)
+{
+    char id[UUID_TEXT_LEN + 1], extranonce[2 * JOB_MAX_EXTRANONCE + 1];
+
+    if (!w->of_job)
+        return;
+    uuid_format(&w->job_id, id);
+    hex_encode(w->extranonce, w->extranonce_len, extranonce);
+    buf_addf(b, ",\"job\":\"%s\",\"extranonce\":\"%s\"", id, extranonce);
+}
+
 char *credit_build(const struct share *s)
 {
     struct buf b = BUF_INIT(CREDIT_MAX);
@@ -45,6 +57,7 @@ char *credit_build(const struct share *s)
     add_text(&b, "miner", id);
     add_text(&b, "address", w->address);
     add_text(&b, "worker", w->worker);
+    add_job(&b, w);
     buf_add(&b, "}", 1);
     assert(b.data[b.len - 1] == '}'); /* CREDIT_MAX holds the longest of both, six bytes a letter */
     return b.data;
@@ -81,6 +94,19 @@ static bool take_text(const json_t *json, const char *name, char *out, size_t si
     return true;
 }
 
+/* Both members, or none. */
+static bool take_job(const json_t *json, struct credit *ret)
+{
+    const json_t *extranonce = json_object_get(json, "extranonce");
+    const size_t len = json_string_length(extranonce);
+
+    ret->of_job = json_object_get(json, "job") != NULL;
+    ret->extranonce_len = len / 2;
+    return !ret->of_job || (take_uuid(json, "job", &ret->job_id) && json_is_string(extranonce) &&
+                            len <= 2 * sizeof(ret->extranonce) &&
+                            hex_decode(json_string_value(extranonce), len, ret->extranonce));
+}
+
 static bool take(const json_t *json, struct credit *ret)
 {
     const char *target = json_string_value(json_object_get(json, "target"));
@@ -91,7 +117,7 @@ static bool take(const json_t *json, struct credit *ret)
            u256_from_hex(target, strlen(target), &ret->target) &&
            take_uuid(json, "work", &ret->work_id) && take_uuid(json, "miner", &ret->miner_id) &&
            take_text(json, "address", ret->address, sizeof(ret->address)) &&
-           take_text(json, "worker", ret->worker, sizeof(ret->worker));
+           take_text(json, "worker", ret->worker, sizeof(ret->worker)) && take_job(json, ret);
 }
 
 bool credit_read(const char *line, size_t len, struct credit *ret)

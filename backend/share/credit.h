@@ -6,7 +6,10 @@
  * It is one more member at the end of the archived message, which its reader ignores:
  *
  *   "credit":{"received_us":N, "work":UUID, "created_us":N, "target":HEX, "miner":UUID,
- *             "address":TEXT, "worker":TEXT}
+ *             "address":TEXT, "worker":TEXT, "job":UUID, "extranonce":HEX}
+ *
+ * The last two only of work that was handed out from a job. Such a job is in the archive too, as a
+ * line of its own in front of its first share in each file: its text (common/work/job.h).
  */
 #ifndef PENSTOCK_BACKEND_SHARE_CREDIT_H
 #define PENSTOCK_BACKEND_SHARE_CREDIT_H
@@ -26,6 +29,10 @@ struct credit {
     struct u256 target;
     char address[WORK_ADDRESS_MAX + 1];
     char worker[WORK_WORKER_MAX + 1];
+    bool of_job;
+    struct uuid job_id;
+    uint8_t extranonce[JOB_MAX_EXTRANONCE];
+    size_t extranonce_len;
 };
 
 /* Of an archived line. False when it has none, or no sound one. */

@@ -35,7 +35,7 @@ static const char sql_share_locked[] =
 static const char sql_work[] =
     "SELECT k.n, w.worker_id, v.miner_id, m.disabled, w.target,"
     " TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', w.created_at),"
-    " m.address, v.name FROM"
+    " m.address, v.name, w.job_id, w.extranonce FROM"
     " JSON_TABLE(?, '$[*]' COLUMNS (n FOR ORDINALITY,"
     " w CHAR(36) CHARACTER SET ascii PATH '$.w')) k"
     " STRAIGHT_JOIN work w ON w.id = CAST(k.w AS UUID)"
@@ -169,6 +169,10 @@ static bool row_work(void *ctx, const struct db_value *v, size_t n)
     memcpy(w->target.be, v[4].data, sizeof(w->target.be));
     snprintf(w->address, sizeof(w->address), "%s", db_text(&v[6]));
     snprintf(w->worker, sizeof(w->worker), "%s", db_text(&v[7]));
+    w->of_job = uuid_parse(v[8].data, db_is_null(&v[8]) ? 0 : v[8].len, &w->job_id) &&
+                !db_is_null(&v[9]) && v[9].len <= sizeof(w->extranonce);
+    w->extranonce_len = w->of_job ? v[9].len : 0;
+    memcpy(w->extranonce, w->of_job ? v[9].data : "", w->extranonce_len);
     w->found = uuid_parse(v[2].data, v[2].len, &w->miner_id);
     return true;
 }
@@ -181,8 +185,8 @@ static int cmp_work(const void *pa, const void *pb)
 }
 
 /* Fast miners find many shares of one work: it is looked up once. */
-static enum db_result lookup_work(struct db *db, const char *network, struct share **shares,
-                                  size_t n)
+enum db_result share_lookup_work(struct db *db, const char *network, struct share **shares,
+                                 size_t n)
 {
     struct share *sorted[n + 1], *room[n + 1];
     size_t found = 0;
@@ -231,7 +235,7 @@ enum db_result share_lookup(struct db *db, const char *network, struct share **s
         return r;
     FAULT_POINT("lookup.shares");
 
-    return lookup_work(db, network, shares, n);
+    return share_lookup_work(db, network, shares, n);
 }
 
 enum db_result share_cross_check(struct db *db, const char *network, struct share **shares,

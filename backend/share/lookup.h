@@ -10,6 +10,10 @@
  * leaves them half filled in; run it again. */
 enum db_result share_lookup(struct db *db, const char *network, struct share **shares, size_t n);
 
+/* The works alone, of those that are open or credited. */
+enum db_result share_lookup_work(struct db *db, const char *network, struct share **shares,
+                                 size_t n);
+
 /* The second half of the guard against recording a message both as share and as rejected, inside
  * the transaction that has just written its rows: do rows of the other kind exist, committed by
  * another worker since share_lookup()? Waits for such a worker's transaction to end. Every share

@@ -142,7 +142,7 @@ static bool is_recorded(const struct share *s)
 static void candidate_values(const struct record *rec, const struct row *row, struct db_value *v)
 {
     const struct share *s = row->s;
-    int64_t height = coinbase_height(&s->block.coinbase);
+    int64_t height = share_height(s);
 
     v[0] = DB_TEXT(rec->network);
     v[1] = DB_BYTES(s->block.hash.be, sizeof(s->block.hash.be));

@@ -24,6 +24,9 @@ static const char *const reason_names[] = {
     [REASON_WALLET_OUTDATED] = "Biblepayd_Outdated",
     [REASON_CPID_INVALID] = "Invalid_CPID",
     [REASON_CPID_ILLEGAL] = "Illegal_CPID",
+    [REASON_JOB_UNKNOWN] = "JobUnknown",
+    [REASON_JOB_MISMATCH] = "JobMismatch",
+    [REASON_STALE] = "Stale",
 };
 
 const char *reason_name(enum reason reason)
@@ -48,10 +51,56 @@ void share_init(struct share *s, const struct solution_message *msg, bool redeli
     }
 }
 
+void share_init_job(struct share *s, const struct solution_message *msg,
+                    const uint8_t header[HEADER_SIZE], bool redelivered)
+{
+    uint8_t root[32];
+    struct u256 internal;
+
+    *s = (struct share){.msg = msg,
+                        .redelivered = redelivered,
+                        .of_job = true,
+                        .has_header = true,
+                        .has_work_id = true,
+                        .block_result = PARSE_TRUNCATED};
+    memcpy(s->header_bytes, header, HEADER_SIZE);
+    header_parse(header, &s->header);
+    s->day = s->header.time / 86400;
+    u256_reverse(s->header.merkle_root.be, &internal);
+    memcpy(root, internal.be, sizeof(root));
+    job_work_id(root, &s->work_id);
+}
+
 void share_clear(struct share *s)
 {
+    share_drop_block(s);
+}
+
+void share_take_block(struct share *s, uint8_t *block, size_t len)
+{
+    share_drop_block(s);
+    s->block_bytes = block;
+    s->own_hex = mem_zalloc(2 * len + 1);
+    hex_encode(block, len, s->own_hex);
+    s->block_hex = (struct text){s->own_hex, 2 * len};
+    s->block_result = block_parse(block, len, &s->block);
+}
+
+void share_drop_block(struct share *s)
+{
     free(s->block_bytes);
+    free(s->own_hex);
     s->block_bytes = NULL;
+    s->own_hex = NULL;
+    s->block_hex = (struct text){"", 0};
+    s->block_result = PARSE_TRUNCATED;
+}
+
+int64_t share_height(const struct share *s)
+{
+    if (s->of_job)
+        return s->job.found ? (int64_t)s->job.height : -1;
+    return coinbase_height(&s->block.coinbase);
 }
 
 void share_decode_block(struct share *s)
@@ -60,8 +109,9 @@ void share_decode_block(struct share *s)
     const struct text *tx = &s->msg->field[SOLUTION_TRANSACTION_HEX];
     uint8_t *tx_bytes;
 
-    if (s->block_bytes != NULL)
+    if (s->of_job || s->block_bytes != NULL)
         return;
+    s->block_hex = *block;
     s->block_bytes = mem_zalloc(block->len / 2 + tx->len / 2 + 1);
     tx_bytes = s->block_bytes + block->len / 2;
     s->block_result = PARSE_BAD;

@@ -16,11 +16,13 @@
 #include "common/base/uuid.h"
 #include "common/coin/block.h"
 #include "common/message/solution.h"
+#include "common/work/job.h"
 
 #define DETAIL_MAX 160 /* column rejected.detail */
 #define ANSWER_MAX 80  /* column block_candidate.answer */
 
-/* Why a solution is refused; the names are those of the protocol document, section 4. */
+/* Why a solution is refused; the names are those of the protocol document, section 4, and our own
+ * for shares of jobs. */
 enum reason {
     REASON_NONE,
     REASON_KNOWN,
@@ -37,6 +39,10 @@ enum reason {
     REASON_WALLET_OUTDATED,
     REASON_CPID_INVALID,
     REASON_CPID_ILLEGAL,
+    REASON_JOB_UNKNOWN,
+    REASON_JOB_MISMATCH,
+    REASON_STALE,
+    REASONS
 };
 const char *reason_name(enum reason reason);
 
@@ -71,17 +77,30 @@ struct work {
     bool miner_disabled;
     struct u256 target;
     int64_t created_us;
+    bool of_job; /* it was handed out from job JOB_ID, with EXTRANONCE in its coinbase */
+    struct uuid job_id;
+    uint8_t extranonce[JOB_MAX_EXTRANONCE];
+    size_t extranonce_len;
     char address[WORK_ADDRESS_MAX + 1]; /* of the miner; with the worker's name for the archive */
     char worker[WORK_WORKER_MAX + 1];
+};
+
+/* What the database knows of a share's job. */
+struct share_job {
+    bool found; /* in the share's network, and the work's extranonce fits it */
+    uint32_t height, version, bits, min_time;
+    struct u256 prev;
+    uint8_t root[32]; /* of the work's extranonce; internal order */
 };
 
 struct share {
     const struct solution_message *msg;
     bool redelivered;
+    bool of_job; /* found in a job: nothing but a header was sent */
 
     /* decoded by share_init() */
     bool has_pow_hash, has_work_id, has_header;
-    struct u256 pow_hash; /* as claimed */
+    struct u256 pow_hash; /* as claimed; of a job's share the true one, which chain_hash() adds */
     struct uuid work_id;
     uint8_t header_bytes[HEADER_SIZE];
     struct header header;
@@ -89,14 +108,17 @@ struct share {
 
     /* from the database */
     struct work work;
-    bool known; /* another message with this hash is credited */
+    struct share_job job; /* with of_job */
+    bool known;           /* another message with this hash is credited */
 
     bool received_set;
     int64_t received_us; /* see received.h */
     struct u256 target;  /* the harder of the work's and the network's limit */
 
-    /* decoded by share_decode_block() */
-    uint8_t *block_bytes; /* block, then transaction */
+    /* decoded by share_decode_block(); of a job's share put together by share_take_block() */
+    uint8_t *block_bytes;  /* block, then transaction */
+    struct text block_hex; /* the same as it is submitted */
+    char *own_hex;         /* block_hex of a job's share */
     enum parse_result block_result, transaction_result;
     struct block block;    /* valid when block_result is PARSE_OK */
     struct tx transaction; /* valid when transaction_result is PARSE_OK */
@@ -115,10 +137,21 @@ struct share {
 
 /* MSG must outlive S. Nothing in the message can make it fail. */
 void share_init(struct share *s, const struct solution_message *msg, bool redelivered);
+/* The share of a job: HEADER is all that was sent. Its proof of work is not computed yet. */
+void share_init_job(struct share *s, const struct solution_message *msg,
+                    const uint8_t header[HEADER_SIZE], bool redelivered);
 void share_clear(struct share *s);
 
 /* Decodes block_hex and transaction_hex once; looks at the results in S. */
 void share_decode_block(struct share *s);
+
+/* The block that a job's share makes, malloc'd: S takes it over, and what it decodes to is in S. */
+void share_take_block(struct share *s, uint8_t *block, size_t len);
+/* It is settled what became of it: gives its memory back. block.hash stays. */
+void share_drop_block(struct share *s);
+
+/* The height of its block, as that says itself; -1 when it does not. */
+int64_t share_height(const struct share *s);
 
 /* Refuses S. The detail is for people: printable ASCII, cut at DETAIL_MAX. */
 void share_reject(struct share *s, enum reason reason, const char *format, ...)
@@ -130,6 +163,9 @@ void printable_copy(char *out, size_t size, const char *text);
 /* The rules that hold for every chain, on an open share with its work looked up and its received
  * time set. True when S is still open. */
 bool share_check(struct share *s, const struct backend_network *net);
+
+/* The part of these rules for a job's share that only needs its job, and the target set. */
+void share_check_header(struct share *s, const struct backend_network *net);
 
 /* Orders by network-wide identity (pow_hash, day); 0 for two claims of the same share. */
 int share_cmp_key(const struct share *a, const struct share *b);

@@ -30,6 +30,7 @@ struct archive {
     char *path;
     off_t good; /* bytes that are known to be synced */
     int64_t opened_ms;
+    uint64_t files; /* opened so far */
     char error[256];
 };
 
@@ -42,6 +43,11 @@ struct archive *archive_new(const struct archive_conf *conf)
     a->compress = compress_new(a->dir);
     a->fd = -1;
     return a;
+}
+
+uint64_t archive_file(const struct archive *a)
+{
+    return a->fd >= 0 ? a->files : a->files + 1;
 }
 
 const char *archive_error(const struct archive *a)
@@ -144,6 +150,7 @@ static bool open_file(struct archive *a)
     a->path = mem_sprintf("%s/%s-%ld-%u" ARCHIVE_SUFFIX, a->dir, stamp, (long)getpid(), serial);
     hidden = mem_sprintf("%s/.%s-%ld-%u" ARCHIVE_SUFFIX, a->dir, stamp, (long)getpid(), serial);
     a->good = 0;
+    a->files++;
     a->opened_ms = clock_mono_ms();
     ok = create_locked(a, hidden, a->path);
     free(hidden);

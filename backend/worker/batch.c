@@ -4,15 +4,13 @@
  * The steps, and what happens when the process dies behind each of them:
  *
  *   1 receive       Nothing has happened; the broker delivers everything again.
- *   2 submit        Blocks went to the wallets. They come again with the redelivery; a second
- *                   submission answers `duplicate`. Their rows are written then, with what the
- *                   wallets say by then.
- *   3 tip           A row of `tip` may be there, which the next worker finds and keeps.
- *   4 look up       As after 2.
- *   5 judge         As after 2: verdicts live in memory. Received times are computed again; only
- *                   the bound per origin is left out for a redelivery (received.h).
- *   6 transaction   Before its commit the server rolls back: as after 2. With or after it, all
- *                   rows are there: at the redelivery step 4 finds each message settled, and
+ *   2 submit        Blocks went to the wallets; those of jobs' shares were put together first. They
+ * come again with the redelivery; a second submission answers `duplicate`. Their rows are written
+ * then, with what the wallets say by then. 3 tip           A row of `tip` may be there, which the
+ * next worker finds and keeps. 4 look up       As after 2. 5 judge         As after 2: verdicts
+ * live in memory. Received times are computed again; only the bound per origin is left out for a
+ * redelivery (received.h). 6 transaction   Before its commit the server rolls back: as after 2.
+ * With or after it, all rows are there: at the redelivery step 4 finds each message settled, and
  *                   nothing is written or counted again.
  *   7 archive       Credited messages may be missing in the archive, or cut off at its end; at the
  *                   redelivery step 4 finds them credited and they are archived (again).
@@ -165,6 +163,59 @@ static bool judge(struct batch *b)
     return r == CHAIN_OK || wait_for(b, "chain", chain_error(b->lane->chain));
 }
 
+/* --- blocks --- */
+
+#define AT_ONCE 8 /* blocks put together; a batch could be full of them */
+
+/* Of shares of jobs only the header came: whatever can be a block by that is put together. */
+static bool assemble(struct batch *b, struct share **claims, size_t n)
+{
+    struct lane *l = b->lane;
+    const char *network = l->net->base.label;
+    enum db_result r = share_lookup_work(l->db, network, claims, n);
+
+    if (r == DB_OK)
+        r = jobs_look_up(l->jobs, l->db, network, claims, n);
+    FAULT_POINT("batch.jobs_of_blocks");
+    for (size_t i = 0; i < n && r == DB_OK; i++)
+        r = jobs_block(l->db, network, claims[i]);
+    FAULT_POINT("batch.assembled");
+    return r == DB_OK || wait_for_db(b, r);
+}
+
+static bool submit_some(struct batch *b, struct share **claims, size_t n)
+{
+    if (!assemble(b, claims, n))
+        return false;
+    if (chain_submit(b->lane->chain, claims, n) != CHAIN_OK)
+        return wait_for(b, "chain", chain_error(b->lane->chain));
+    for (size_t i = 0; i < n; i++)
+        if (claims[i]->candidate != CANDIDATE_ORPHAN)
+            share_drop_block(claims[i]);
+    FAULT_POINT("batch.job_blocks_submitted");
+    return true;
+}
+
+static bool submit_jobs(struct batch *b)
+{
+    struct share *claims[AT_ONCE];
+    size_t n = 0;
+
+    chain_hash_jobs(b->lane->chain, b->share, b->shares_n);
+    for (size_t i = 0; i < b->shares_n; i++) {
+        struct share *s = b->share[i];
+
+        if (s->of_job && s->candidate == CANDIDATE_UNSEEN && chain_claims_block(b->lane->chain, s))
+            claims[n++] = s;
+        if (n == 0 || (n < AT_ONCE && i + 1 < b->shares_n))
+            continue;
+        if (!submit_some(b, claims, n))
+            return false;
+        n = 0;
+    }
+    return true;
+}
+
 /* --- recording --- */
 
 static bool is_recorded(const struct share *s)
@@ -192,33 +243,76 @@ static void count_recorded(struct batch *b)
     }
 }
 
+struct archiving {
+    struct archive_line *line; /* room for two a message: a job and its share */
+    char **owned;              /* the same room: what is freed afterwards */
+    size_t n, owned_n;
+    uint64_t file;
+};
+
+/* Each job goes in front of its first share in the file. */
+static bool add_job(struct batch *b, struct archiving *a, const struct share *s)
+{
+    struct lane *l = b->lane;
+    enum db_result r;
+    char *text;
+
+    r = jobs_text(l->jobs, l->db, l->net->base.label, s, a->file, &text);
+    FAULT_POINT("batch.job_text");
+    if (r != DB_OK)
+        return wait_for_db(b, r);
+    if (text == NULL)
+        return true;
+    jobs_note_archived(l->jobs, s, a->file);
+    a->owned[a->owned_n++] = text;
+    a->line[a->n++] = (struct archive_line){text, strlen(text), NULL};
+    return true;
+}
+
+static bool add_item(struct batch *b, struct archiving *a, const struct item *item)
+{
+    const struct share *s = &item->share;
+    char *credit;
+
+    if (item->twin_of != NULL || (s->state != SHARE_ACCEPTED && s->state != SHARE_CREDITED))
+        return true;
+    if (s->of_job && !add_job(b, a, s))
+        return false;
+    credit = credit_build(s);
+    a->owned[a->owned_n++] = credit;
+    a->line[a->n++] = (struct archive_line){item->delivery->body, item->delivery->len, credit};
+    return true;
+}
+
 /* Also what a former delivery was credited for: it may have died in front of this step. */
 static bool archive(struct batch *b)
 {
-    struct archive_line *lines = mem_zalloc(b->n * sizeof(*lines));
-    size_t n = 0;
-    bool ok;
+    struct archive *to = b->lane->archive;
+    struct archiving a = {.line = mem_zalloc(2 * b->n * sizeof(*a.line)),
+                          .owned = mem_zalloc(2 * b->n * sizeof(char *)),
+                          .file = archive_file(to)};
+    bool ok = true;
 
-    for (size_t i = 0; i < b->n; i++) {
-        const struct item *item = b->item[i];
-        bool credited = item->share.state == SHARE_ACCEPTED || item->share.state == SHARE_CREDITED;
-
-        if (item->twin_of == NULL && credited)
-            lines[n++] = (struct archive_line){item->delivery->body, item->delivery->len,
-                                               credit_build(&item->share)};
-    }
-    ok = archive_append(b->lane->archive, lines, n);
+    for (size_t i = 0; ok && i < b->n; i++)
+        ok = add_item(b, &a, b->item[i]);
+    if (ok && !archive_append(to, a.line, a.n))
+        ok = wait_for(b, "archive", archive_error(to));
     FAULT_POINT("batch.archived");
-    for (size_t i = 0; i < n; i++)
-        free((char *)lines[i].more);
-    free(lines);
-    return ok || wait_for(b, "archive", archive_error(b->lane->archive));
+    if (!ok)
+        jobs_forget_archived(b->lane->jobs);
+    for (size_t i = 0; i < a.owned_n; i++)
+        free(a.owned[i]);
+    free(a.owned);
+    free(a.line);
+    return ok;
 }
 
 /* --- the whole --- */
 
 static bool submit_blocks(struct batch *b)
 {
+    if (!submit_jobs(b))
+        return false;
     return chain_submit(b->lane->chain, b->share, b->shares_n) == CHAIN_OK ||
            wait_for(b, "chain", chain_error(b->lane->chain));
 }
@@ -249,6 +343,10 @@ static bool attempt(struct batch *b)
     if (r != DB_OK)
         return wait_for_db(b, r);
     FAULT_POINT("batch.looked_up");
+    r = jobs_look_up(l->jobs, l->db, network, b->share, b->shares_n);
+    if (r != DB_OK)
+        return wait_for_db(b, r);
+    FAULT_POINT("batch.jobs_looked_up");
     if (!judge(b))
         return false;
     r = share_record(l->db, network, b->share, b->shares_n);

@@ -5,22 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct item *item_new(struct broker_delivery *d, const char *network, const char **ret_wrong)
+static const char *misplaced(const struct intake *in, const char *network, bool of_jobs)
 {
-    struct item *item = mem_zalloc(sizeof(*item));
-    const char *wrong = solution_read(d->body, d->len, &item->msg);
+    if (strcmp(in->msg.network, network) != 0)
+        return "its network is not that of its queue";
+    return in->of_job != of_jobs ? "its kind is not that of its queue" : NULL;
+}
 
-    if (wrong == NULL && strcmp(item->msg.network, network) != 0) {
-        wrong = "its network is not that of its queue";
-        solution_message_clear(&item->msg);
-    }
+struct item *item_new(struct broker_delivery *d, const char *network, bool of_jobs,
+                      const char **ret_wrong)
+{
+    const bool redelivered = d->redelivered || d->delivery_count > 0;
+    struct item *item = mem_zalloc(sizeof(*item));
+    const char *wrong = intake_read(d->body, d->len, &item->in);
+
+    if (wrong == NULL && (wrong = misplaced(&item->in, network, of_jobs)) != NULL)
+        intake_clear(&item->in);
     if (wrong != NULL) {
         free(item);
         *ret_wrong = wrong;
         return NULL;
     }
     item->delivery = d;
-    share_init(&item->share, &item->msg, d->redelivered || d->delivery_count > 0);
+    if (of_jobs)
+        share_init_job(&item->share, &item->in.msg, item->in.header, redelivered);
+    else
+        share_init(&item->share, &item->in.msg, redelivered);
     return item;
 }
 
@@ -29,7 +39,7 @@ void item_free(struct item **item)
     if (*item == NULL)
         return;
     share_clear(&(*item)->share);
-    solution_message_clear(&(*item)->msg);
+    intake_clear(&(*item)->in);
     broker_delivery_free(&(*item)->delivery);
     free(*item);
     *item = NULL;
@@ -43,7 +53,7 @@ struct ranked {
 static int cmp_message(const void *pa, const void *pb)
 {
     const struct ranked *a = pa, *b = pb;
-    int c = memcmp(a->item->msg.id.b, b->item->msg.id.b, sizeof(a->item->msg.id.b));
+    int c = memcmp(a->item->in.msg.id.b, b->item->in.msg.id.b, sizeof(a->item->in.msg.id.b));
 
     return c != 0 ? c : (a->rank > b->rank) - (a->rank < b->rank);
 }
@@ -75,7 +85,7 @@ void items_find_twins(struct item **items, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct item *item = by_id[i].item;
 
-        if (first != NULL && uuid_equal(&first->msg.id, &item->msg.id)) {
+        if (first != NULL && uuid_equal(&first->in.msg.id, &item->in.msg.id)) {
             item->twin_of = first;
             take_over_delivery(first, item);
         } else {

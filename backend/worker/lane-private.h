@@ -3,6 +3,7 @@
 #define PENSTOCK_BACKEND_WORKER_LANE_PRIVATE_H
 
 #include "backend/chain/chain.h"
+#include "backend/share/jobs.h"
 #include "backend/share/received.h"
 #include "backend/worker/archive.h"
 #include "backend/worker/item.h"
@@ -19,7 +20,7 @@
 struct lane {
     const struct backend_conf *conf;
     const struct backend_network *net;
-    enum solution_way way;
+    enum network_queue kind;
     char queue[SOLUTION_ROUTE_SIZE];
     unsigned prefetch;
     struct broker *broker;
@@ -27,6 +28,7 @@ struct lane {
     struct chain *chain;
     struct archive *archive;
     struct origins *origins;
+    struct jobs *jobs;
 
     struct item **parked; /* room for PREFETCH: the broker never has more out */
     size_t parked_n;

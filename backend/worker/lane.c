@@ -23,18 +23,19 @@
 #define LARGE_PREFETCH 16
 
 struct lane *lane_open(const struct backend_conf *conf, const struct backend_network *net,
-                       enum solution_way way, char *err, size_t err_size)
+                       enum network_queue kind, char *err, size_t err_size)
 {
     struct lane *l = mem_zalloc(sizeof(*l));
     char name[128];
 
     l->conf = conf;
     l->net = net;
-    l->way = way;
-    l->prefetch = way == SOLUTION_LARGE ? LARGE_PREFETCH : (unsigned)conf->worker.prefetch;
-    solution_route(net->base.label, way, l->queue);
+    l->kind = kind;
+    l->prefetch = kind == QUEUE_LARGE ? LARGE_PREFETCH : (unsigned)conf->worker.prefetch;
+    network_queue_name(net->base.label, kind, l->queue);
     l->backoff = BACKOFF_INIT(HOLD_FIRST_MS, HOLD_MOST_MS);
     l->origins = origins_new();
+    l->jobs = jobs_new();
     progress_init(&l->progress);
     l->parked = mem_zalloc(l->prefetch * sizeof(struct item *));
     l->archive = archive_new(&(struct archive_conf){
@@ -99,6 +100,7 @@ void lane_close(struct lane **l)
     chain_close(&(*l)->chain);
     archive_close(&(*l)->archive);
     origins_free(&(*l)->origins);
+    jobs_free(&(*l)->jobs);
     free(*l);
     *l = NULL;
 }
@@ -162,7 +164,7 @@ void lane_resume(struct lane *l)
 static struct item *read_delivery(struct lane *l, struct broker_delivery *d)
 {
     const char *wrong;
-    struct item *item = item_new(d, l->net->base.label, &wrong);
+    struct item *item = item_new(d, l->net->base.label, l->kind == QUEUE_SHARES, &wrong);
 
     if (item != NULL)
         return item;
@@ -261,8 +263,8 @@ static bool run_alone(struct lane *l)
 
 static void do_chores(struct lane *l)
 {
-    /* The lane of the small ones looks at the tip for both. */
-    if (l->way == SOLUTION_SMALL && clock_mono_ms() - l->refreshed_ms >= TICK_MS) {
+    /* The lane of the small ones looks at the tip for all. */
+    if (l->kind == QUEUE_SOLUTIONS && clock_mono_ms() - l->refreshed_ms >= TICK_MS) {
         /* When it fails nothing is judged either, and the next batch says why. */
         chain_refresh(l->chain, l->db);
         FAULT_POINT("lane.refreshed");

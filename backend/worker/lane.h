@@ -1,7 +1,7 @@
 /*
  * A lane: one network's way from one of its queues to the database, in a thread of its own with its
- * own connections, so that a wallet that is away holds up no other network, and large solutions do
- * not hold up the others.
+ * own connections, so that a wallet that is away holds up no other network, and neither large
+ * solutions nor shares of jobs hold up the others.
  *
  * Memory does not grow with what waits in the queue: a lane reads a message only when it has a
  * place for it, and judges a long one by itself, whichever queue it came from (a frontend that does
@@ -13,7 +13,7 @@
 #include "backend/chain/chain.h"
 #include "backend/conf/settings.h"
 #include "backend/worker/signs.h"
-#include "common/message/solution.h"
+#include "common/message/queues.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ struct lane;
 
 /* Reads password files; connects to nothing. NULL, with a reason in ERR. */
 struct lane *lane_open(const struct backend_conf *conf, const struct backend_network *net,
-                       enum solution_way way, char *err, size_t err_size);
+                       enum network_queue kind, char *err, size_t err_size);
 void lane_close(struct lane **l);
 
 void lane_start(struct lane *l);

@@ -1,4 +1,4 @@
-/* penstock-worker: validates queued solutions and records them as shares. Two lanes per network
+/* penstock-worker: validates queued solutions and records them as shares. Three lanes per network
  * (lane.h). */
 #include "backend/daemon/daemon.h"
 #include "backend/metrics/metrics.h"
@@ -30,15 +30,15 @@ static void free_lanes(struct lanes *all)
 
 static void *open_lanes(const struct backend_conf *conf, char *err, size_t err_size)
 {
-    const size_t n = conf->networks.n * SOLUTION_WAYS;
+    const size_t n = conf->networks.n * NETWORK_QUEUES;
     struct lanes *all = mem_zalloc(sizeof(*all) + n * sizeof(struct lane *));
 
     all->conf = conf;
     for (; all->n < n; all->n++) {
         struct lane **next = &all->lane[all->n];
 
-        *next = lane_open(conf, backend_network_at(conf, all->n / SOLUTION_WAYS),
-                          (enum solution_way)(all->n % SOLUTION_WAYS), err, err_size);
+        *next = lane_open(conf, backend_network_at(conf, all->n / NETWORK_QUEUES),
+                          (enum network_queue)(all->n % NETWORK_QUEUES), err, err_size);
         if (*next == NULL) {
             free_lanes(all);
             return NULL;

@@ -5,13 +5,11 @@
 #include "backend/share/share.h"
 #include "common/base/histogram.h"
 
-#define SIGNS_REASONS (REASON_CPID_ILLEGAL + 1)
-
 struct signs {
     _Atomic uint64_t accepted, redelivered, dead;
-    _Atomic uint64_t rejected[SIGNS_REASONS]; /* by enum reason */
-    _Atomic uint64_t parked;                  /* now */
-    _Atomic bool held;                        /* now: it waits for a server or wallet */
+    _Atomic uint64_t rejected[REASONS]; /* by enum reason */
+    _Atomic uint64_t parked;            /* now */
+    _Atomic bool held;                  /* now: it waits for a server or wallet */
     struct value_histogram batch_size, batch_us;
 };
 

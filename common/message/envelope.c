@@ -139,6 +139,8 @@ static const char *read_origin(const json_t *origin, struct envelope *e)
     return NULL;
 }
 
+const char envelope_other_kind[] = "kind: another one";
+
 static const char *read_head(const json_t *json, const char *kind, struct envelope *e)
 {
     const json_t *v = json_object_get(json, "v"), *id = json_object_get(json, "id");
@@ -146,7 +148,7 @@ static const char *read_head(const json_t *json, const char *kind, struct envelo
     const json_t *received = json_object_get(json, "received_us");
 
     if (!json_is_string(of) || strcmp(json_string_value(of), kind) != 0)
-        return "kind: another one";
+        return envelope_other_kind;
     if (!json_is_integer(v) || json_integer_value(v) != ENVELOPE_VERSION)
         return "v: unknown version";
     if (!json_is_string(id) || !uuid_parse(json_string_value(id), json_string_length(id), &e->id))

@@ -31,6 +31,9 @@ struct envelope {
  * reader would refuse. The origin's texts are cut at ORIGIN_MAX_TEXT bytes; NULL reads as "". */
 bool envelope_build(struct buf *b, const char *kind, const struct envelope *e);
 
+/* What is wrong with a message that says itself that it is of another kind. */
+extern const char envelope_other_kind[];
+
 /* NULL on success, or what is wrong. The texts are JSON's. */
 const char *envelope_read(const json_t *json, const char *kind, struct envelope *ret);
 

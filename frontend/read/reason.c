@@ -45,6 +45,14 @@ static const struct reason_words reasons[] = {
      "The network does not accept this CPID. Check that it is registered with this wallet."},
     {"Illegal_CPID", "CPID may not mine",
      "This CPID must not mine this block: it is banned, or it mined one too recently."},
+    {"Stale", "Stale",
+     "The solution came after another block was found, so it was of no use any more. One in a "
+     "hundred is normal; a miner with longpoll has fewer."},
+    {"JobUnknown", "Unknown job",
+     "The job that the work was made from is long gone. Restart the miner."},
+    {"JobMismatch", "Not the work that was handed out",
+     "The block's header is not the one that was handed out: only its time and nonce may change. "
+     "Update the miner."},
 };
 
 static const struct reason_words unknown = {

@@ -39,7 +39,7 @@ class Path:
             channel.queue_bind(queue, "penstock", queue)
 
     def queues(self):
-        return f"solution.{self.network}", f"solution.{self.network}.large"
+        return f"solution.{self.network}", f"solution.{self.network}.large", f"share.{self.network}"
 
     def settings(self):
         return (backend_conf.servers(self.pool.env)

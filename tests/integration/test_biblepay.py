@@ -32,7 +32,7 @@ class Pool:
         self.queue = f"solution.{self.network}"
         self.wallets, self.worker = [], None
         self.proxy = None  # asked in the wallet's place
-        for name in (self.queue, self.queue + ".large"):
+        for name in (self.queue, self.queue + ".large", f"share.{self.network}"):
             channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
             channel.queue_bind(name, "penstock", name)
         channel.confirm_delivery()
@@ -101,7 +101,7 @@ class Pool:
         finally:
             for wallet in self.wallets:
                 wallet.stop()
-            for name in (self.queue, self.queue + ".large"):
+            for name in (self.queue, self.queue + ".large", f"share.{self.network}"):
                 self.channel.queue_delete(name)
 
     # --- solutions ---

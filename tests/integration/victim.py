@@ -56,8 +56,8 @@ class Victim:
         self.fill_tips()
 
     def queues(self):
-        return [f"solution.{network}{large}" for network in (self.litecoin, self.bbp)
-                for large in ("", ".large")]
+        return [form % network for network in (self.litecoin, self.bbp)
+                for form in ("solution.%s", "solution.%s.large", "share.%s")]
 
     def miner(self, network):
         guid = str(uuid.uuid4())

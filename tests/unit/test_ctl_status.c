@@ -23,6 +23,7 @@ static struct status example(void)
         .waiting_known = true,
         .waiting = 12,
         .waiting_large = 3,
+        .waiting_jobs = 5,
         .money = {.known = true, .split = 4, .sent = 3, .confirmed = 2, .frozen = true},
         .work_rate = 20.4,
         .share_rate = 1999.6,
@@ -63,6 +64,7 @@ static void test_plain_picture(void **state)
                                    "  Chain height                      433            ?\n"
                                    "  Solutions waiting                  12            ?\n"
                                    "    of them large                     3            ?\n"
+                                   "    of them of jobs                   5            ?\n"
                                    "\n"
                                    "  Dead letters                        ?\n"
                                    "  Tasks in trouble                    1\n"

@@ -41,10 +41,10 @@ static void test_good(void **state)
     (void)state;
     good_new(&g, vectors);
     char *body = body_of(&g, &len);
-    struct item *item = item_new(delivery(1, 1, body, len), "litecoin", &wrong);
+    struct item *item = item_new(delivery(1, 1, body, len), "litecoin", false, &wrong);
     assert_non_null(item);
     assert_string_equal(wrong, "untouched");
-    assert_true(uuid_equal(&item->msg.id, &g.msg.id));
+    assert_true(uuid_equal(&item->in.msg.id, &g.msg.id));
     assert_true(item->share.has_pow_hash && item->share.has_header && item->share.has_work_id);
     assert_false(item->share.redelivered);
     item_free(&item);
@@ -64,21 +64,82 @@ static void test_redelivered(void **state)
     char *body = body_of(&g, &len);
     struct broker_delivery *d = delivery(1, 1, body, len);
     d->delivery_count = 1; /* a quorum queue counts, and need not set the flag */
-    struct item *item = item_new(d, "litecoin", &wrong);
+    struct item *item = item_new(d, "litecoin", false, &wrong);
     assert_true(item->share.redelivered);
     item_free(&item);
     free(body);
     good_free(&g);
 }
 
-static void assert_poison(const char *body, size_t len, const char *network)
+static void assert_poison_among(bool of_jobs, const char *body, size_t len, const char *network)
 {
     struct broker_delivery *d = delivery(1, 1, body, len);
     const char *wrong = NULL;
 
-    assert_null(item_new(d, network, &wrong));
+    assert_null(item_new(d, network, of_jobs, &wrong));
     assert_non_null(wrong);
     broker_delivery_free(&d); /* still ours */
+}
+
+static void assert_poison(const char *body, size_t len, const char *network)
+{
+    assert_poison_among(false, body, len, network);
+    assert_poison_among(true, body, len, network);
+}
+
+/* What a frontend sends of a miner of jobs. */
+static char *job_share(size_t *ret_len)
+{
+    struct share_message m = {.from = {.network = "litecoin",
+                                       .received_us = INT64_C(1764000000123456),
+                                       .host = "front1"}};
+
+    uuid_v7(&m.from.id);
+    for (size_t i = 0; i < HEADER_SIZE; i++)
+        m.header[i] = (uint8_t)i;
+    char *body = share_build(&m, ret_len);
+    assert_non_null(body);
+    return body;
+}
+
+static void test_share_of_job(void **state)
+{
+    static const char work[] =
+        "24252627-2829-8a2b-ac2d-2e2f30313233"; /* 0x24 is the root's first */
+    const char *wrong;
+    char text[UUID_TEXT_LEN + 1];
+    size_t len;
+    char *body = job_share(&len);
+
+    (void)state;
+    struct item *item = item_new(delivery(1, 1, body, len), "litecoin", true, &wrong);
+    assert_non_null(item);
+    assert_true(item->share.of_job && item->share.has_header && item->share.has_work_id);
+    assert_false(item->share.has_pow_hash); /* nobody has hashed it */
+    uuid_format(&item->share.work_id, text);
+    assert_string_equal(text, work);
+    assert_int_equal(item->share.header.nonce, 0x4f4e4d4c);
+    assert_int_equal(solution_hash_rate(item->share.msg), 0);
+    item_free(&item);
+    free(body);
+}
+
+/* Each kind has queues of its own. */
+static void test_misplaced(void **state)
+{
+    struct good g;
+    size_t len;
+    char *body = job_share(&len);
+
+    (void)state;
+    assert_poison_among(false, body, len, "litecoin");
+    assert_poison_among(true, body, len, "litecoin-b");
+    free(body);
+    good_new(&g, vectors);
+    body = body_of(&g, &len);
+    assert_poison_among(true, body, len, "litecoin");
+    free(body);
+    good_free(&g);
 }
 
 static void test_poison(void **state)
@@ -103,7 +164,7 @@ static struct item *twin(struct good *g, uint64_t generation, uint64_t tag)
     const char *wrong;
     size_t len;
     char *body = body_of(g, &len);
-    struct item *item = item_new(delivery(generation, tag, body, len), "litecoin", &wrong);
+    struct item *item = item_new(delivery(generation, tag, body, len), "litecoin", false, &wrong);
 
     free(body);
     return item;
@@ -146,10 +207,9 @@ static void test_twins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_redelivered),
-        cmocka_unit_test(test_poison),
-        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_good),      cmocka_unit_test(test_redelivered),
+        cmocka_unit_test(test_poison),    cmocka_unit_test(test_share_of_job),
+        cmocka_unit_test(test_misplaced), cmocka_unit_test(test_twins),
     };
 
     vectors = vectors_load("wallet.json");

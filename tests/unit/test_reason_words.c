@@ -12,7 +12,7 @@
 static void test_every_reason_has_words(void **state)
 {
     (void)state;
-    for (enum reason r = REASON_NONE + 1; r <= REASON_CPID_ILLEGAL; r++) {
+    for (enum reason r = REASON_NONE + 1; r < REASONS; r++) {
         const struct reason_words *w = reason_words(reason_name(r));
 
         assert_non_null(w->name);
