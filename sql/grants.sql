@@ -54,6 +54,8 @@ GRANT SELECT ON penstock.site_worker_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_worker_day TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_address_hour TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_rejected_day TO penstock_frontend_rights;
+-- by what terms a network pays
+GRANT SELECT ON penstock.site_terms TO penstock_frontend_rights;
 -- a miner: its balance, its workers, what it was credited and paid
 GRANT SELECT ON penstock.site_miner TO penstock_frontend_rights;
 GRANT SELECT ON penstock.site_credit TO penstock_frontend_rights;
@@ -146,6 +148,8 @@ GRANT SELECT, INSERT, UPDATE ON penstock.network_stats TO penstock_backend_right
 GRANT SELECT, INSERT, UPDATE ON penstock.miner_stats_hour TO penstock_backend_rights;
 GRANT SELECT, INSERT, UPDATE ON penstock.worker_day TO penstock_backend_rights;
 GRANT SELECT, INSERT, UPDATE ON penstock.rejected_day TO penstock_backend_rights;
+-- by what terms a network pays (ON DUPLICATE KEY UPDATE)
+GRANT SELECT, INSERT, UPDATE ON penstock.network_terms TO penstock_backend_rights;
 GRANT SELECT, INSERT ON penstock.audit_run TO penstock_backend_rights;
 
 -- notifications: wishes and answers are read; what follows from them

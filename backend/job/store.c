@@ -67,10 +67,11 @@ enum db_result job_newest(struct db *db, const char *network, bool *ret_found, s
 enum db_result job_tell_health(struct db *db, const char *network, const char *problem)
 {
     static const char sql[] =
-        "INSERT INTO job_health (network, problem, seen_at) VALUES (?, ?, UTC_TIMESTAMP(6)) "
-        "ON DUPLICATE KEY UPDATE problem = VALUES(problem), seen_at = VALUES(seen_at)";
-    const struct db_value row[] = {DB_TEXT(network), DB_TEXT(problem)};
-    const enum db_result r = db_exec(db, sql, row, 2, NULL);
+        "INSERT INTO job_health (network, problem, seen_at, version) "
+        "VALUES (?, ?, UTC_TIMESTAMP(6), LEFT(?, 32)) ON DUPLICATE KEY UPDATE "
+        "problem = VALUES(problem), seen_at = VALUES(seen_at), version = VALUES(version)";
+    const struct db_value row[] = {DB_TEXT(network), DB_TEXT(problem), DB_TEXT(PENSTOCK_VERSION)};
+    const enum db_result r = db_exec(db, sql, row, 3, NULL);
 
     FAULT_POINT("job.health_told");
     return r;

@@ -5,6 +5,8 @@
  * between two of them leaves older sums until the next run. The last hours are done every time:
  * what is received is recorded within them, except after a longer outage; clean-up does each hour
  * once more before its minutes go.
+ *
+ * It also tells the frontends by what terms the network pays.
  */
 #include "backend/task/roll.h"
 #include "backend/task/task.h"
@@ -182,6 +184,23 @@ enum db_result roll_days(struct db *db, const char *network, uint64_t now_s)
     return r == DB_OK ? clear_days(db, network, now_s) : r;
 }
 
+/* For the frontends' pages, so that nobody sets it twice. */
+static enum db_result tell_terms(struct task_run *run)
+{
+    static const char sql[] =
+        "INSERT INTO network_terms (network, scheme, fee_bp, minimum_payout, told_at) "
+        "VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE scheme = VALUES(scheme), "
+        "fee_bp = VALUES(fee_bp), minimum_payout = VALUES(minimum_payout), "
+        "told_at = VALUES(told_at)";
+    const struct backend_network *net = run->net;
+    const struct db_value v[] = {DB_TEXT(run->network), DB_TEXT(scheme_names[net->scheme]),
+                                 DB_INT(net->fee_bp), DB_INT(net->minimum_payout)};
+    enum db_result r = db_exec(run->db, sql, v, sizeof(v) / sizeof(v[0]), NULL);
+
+    FAULT_POINT("roll_stats.terms");
+    return r;
+}
+
 static enum task_result run_roll_stats(struct task_run *run)
 {
     uint64_t now_s = (uint64_t)clock_real_us() / 1000000;
@@ -192,7 +211,9 @@ static enum task_result run_roll_stats(struct task_run *run)
         task_say(run, "would sum up the last %d hours", HOURS_BACK);
         return TASK_DONE;
     }
-    r = roll_from(run->db, run->network, from);
+    r = tell_terms(run);
+    if (r == DB_OK)
+        r = roll_from(run->db, run->network, from);
     for (uint64_t hour = from; r == DB_OK && hour <= now; hour++)
         r = roll_network(run->db, run->network, hour);
     if (r == DB_OK)
@@ -204,6 +225,6 @@ static enum task_result run_roll_stats(struct task_run *run)
 
 const struct task roll_stats_task = {
     .name = "roll-stats",
-    .text = "sum up the statistics by the hour",
+    .text = "sum up the statistics by the hour; tell the pages by what terms is paid",
     .run = run_roll_stats,
 };

@@ -44,13 +44,13 @@ void progress_busy(struct progress *p)
 static void write_row(struct progress *p, struct db *db, const char *network, int64_t ago_s)
 {
     static const char sql[] =
-        "INSERT INTO lane_progress (lane, network, settled_until, seen_at) VALUES (?, ?, "
+        "INSERT INTO lane_progress (lane, network, settled_until, seen_at, version) VALUES (?, ?, "
         "TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ? MICROSECOND, "
-        "UTC_TIMESTAMP(6) - INTERVAL ? SECOND) "
+        "UTC_TIMESTAMP(6) - INTERVAL ? SECOND, LEFT(?, 32)) "
         "ON DUPLICATE KEY UPDATE settled_until = VALUES(settled_until), "
         "seen_at = VALUES(seen_at)";
     const struct db_value v[] = {DB_TEXT(p->lane), DB_TEXT(network), DB_INT(p->settled_us),
-                                 DB_INT(ago_s)};
+                                 DB_INT(ago_s), DB_TEXT(PENSTOCK_VERSION)};
     enum db_result r = db_exec(db, sql, v, sizeof(v) / sizeof(v[0]), NULL);
 
     FAULT_POINT("progress.told");

@@ -51,6 +51,15 @@ struct conf_sink {
 /* Reads REPORT->path. Returns the number of its last line. */
 int conf_file_read(const struct conf_sink *sink, struct conf_report *report);
 
+/* S, or the first behind it that is not retired: for (s = conf_next(all); s->name; s = conf_next(s
+ * + 1)). */
+static inline const struct conf_setting *conf_next(const struct conf_setting *s)
+{
+    while (s->name && s->retired)
+        s++;
+    return s;
+}
+
 size_t conf_count_sections(const struct conf_schema *schema);
 size_t conf_count_settings(const struct conf_section *section);
 

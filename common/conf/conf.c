@@ -93,7 +93,7 @@ static bool close_section(struct loader *l)
         return true;
     l->section = NULL;
     for (const struct conf_setting *s = section->settings; s->name; s++) {
-        if (l->given[s - section->settings])
+        if (l->given[s - section->settings] || s->retired)
             continue;
         if (!s->deflt)
             return conf_fail(l->report, l->item_line, "%s %s: missing; add \"%s = %s\"", l->title,
@@ -204,6 +204,11 @@ static bool on_setting(void *ctx, int line, const char *name, const char *value)
         return conf_fail(l->report, line, "%s: given twice, first on line %d; remove one", what,
                          l->given[i]);
     l->given[i] = line;
+    if (l->section->settings[i].retired) {
+        fprintf(stderr, "%s:%d: %s: no longer a setting (%s); remove the line\n", l->report->path,
+                line, what, l->section->settings[i].retired);
+        return true;
+    }
     if (!conf_value_parse(&l->section->settings[i], value, l->item, why))
         return conf_fail(l->report, line, "%s: %s", what, why);
     return true;
@@ -247,7 +252,8 @@ void *conf_load(const struct conf_schema *schema, const char *path, char *err, s
 static void free_item(const struct conf_section *section, void *item)
 {
     for (const struct conf_setting *s = section->settings; s->name; s++)
-        conf_value_free(s, item);
+        if (!s->retired)
+            conf_value_free(s, item);
 }
 
 static void free_list(const struct conf_section *section, struct conf_list *list)

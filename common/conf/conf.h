@@ -41,6 +41,8 @@ struct conf_setting {
     const char *text;           /* one sentence for the example file and --help */
     const char *const *choices; /* NULL-terminated, for CONF_CHOICE */
     const char *example;        /* shown in the example file where there is no default */
+    const char *retired; /* why it is a setting no more: an old file that gives it is warned of on
+                            stderr, and nothing is stored. Only the name stands beside it */
 };
 
 struct conf_section {

@@ -54,7 +54,8 @@ void conf_print_man(const struct conf_schema *schema, FILE *out)
         print_line(section->text, out);
         if (section->repeated)
             print_line("May be given several times, each with a name of its own.", out);
-        for (const struct conf_setting *s = section->settings; s->name; s++)
+        for (const struct conf_setting *s = conf_next(section->settings); s->name;
+             s = conf_next(s + 1))
             print_setting(s, out);
     }
 }

@@ -54,7 +54,8 @@ void conf_print_example(const struct conf_schema *schema, FILE *out)
         if (section->repeated)
             print_comment("May be given several times, each with a name of its own.", out);
         fprintf(out, "[%s%s]\n", section->name, section->repeated ? " example" : "");
-        for (const struct conf_setting *s = section->settings; s->name; s++)
+        for (const struct conf_setting *s = conf_next(section->settings); s->name;
+             s = conf_next(s + 1))
             print_example_setting(s, out);
     }
 }
@@ -79,7 +80,8 @@ static struct widths measure(const struct conf_section *section)
     struct widths w = {0, 0, 0};
     char range[CONF_WHY_MAX];
 
-    for (const struct conf_setting *s = section->settings; s->name; s++) {
+    for (const struct conf_setting *s = conf_next(section->settings); s->name;
+         s = conf_next(s + 1)) {
         conf_value_describe(s, range, sizeof(range));
         widen(&w.name, s->name);
         widen(&w.range, range);
@@ -98,7 +100,8 @@ void conf_print_help(const struct conf_schema *schema, FILE *out)
 
         fprintf(out, "%s[%s%s]  %s\n", i ? "\n" : "", section->name,
                 section->repeated ? " LABEL" : "", section->text);
-        for (const struct conf_setting *s = section->settings; s->name; s++) {
+        for (const struct conf_setting *s = conf_next(section->settings); s->name;
+             s = conf_next(s + 1)) {
             conf_value_describe(s, range, sizeof(range));
             fprintf(out, "  %-*s  %-*s  %-*s  %s\n", w.name, s->name, w.range, range, w.deflt,
                     default_text(s), s->text);

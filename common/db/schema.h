@@ -6,7 +6,7 @@
 #include "common/db/db.h"
 
 /* The last migration that this program was built for, and needs. */
-#define SCHEMA_LEVEL 9
+#define SCHEMA_LEVEL 10
 
 /* On DB_OK *RET_FITS says whether this program may run; if not, ERR says what to upgrade. Otherwise
  * the database could not be asked, and ERR has its reason. */

@@ -85,7 +85,7 @@ prepare_configuration() {
         for network in "${NETWORKS[@]}"; do
             network_section "$network"
             printf 'share_target = %s\ntip_max_age_s = 0\n' "$SHARE_TARGET" # the chain rests when nobody mines
-            printf 'coin_name = %s\ncoin_symbol = rLTC\nfee_bp = 100\n' "${NETWORK_NAMES[$network]}"
+            printf 'coin_name = %s\ncoin_symbol = rLTC\n' "${NETWORK_NAMES[$network]}"
         done
     } | write_file "$conf/frontend.conf"
     {

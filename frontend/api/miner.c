@@ -99,11 +99,22 @@ static enum db_result write_now(struct api *a)
     return r;
 }
 
-static enum db_result write_paid(struct api *a)
+static enum db_result write_paid(struct api *a, const struct read_miner *m)
 {
-    struct read_paid paid;
-    enum db_result r = read_paid(a->s->db, a->net->name, a->address, &paid);
     unsigned decimals = api_decimals(a);
+    struct read_terms terms;
+    struct read_paid paid;
+    enum db_result r = read_terms(a->s->db, a->net->name, &terms);
+
+    int64_t minimum = m->minimum_payout ? (int64_t)m->minimum_payout : terms.minimum_payout;
+    if (minimum > 0)
+        jsonw_amount(&a->j, "minimumPayment", minimum, decimals);
+    else
+        jsonw_null(&a->j, "minimumPayment");
+    if (r == DB_OK)
+        r = read_paid(a->s->db, a->net->name, a->address, &paid);
+    if (r != DB_OK)
+        return r;
     bool ever = paid.last[0] != '\0';
 
     jsonw_amount(&a->j, "totalPaid", (int64_t)paid.total, decimals);
@@ -122,14 +133,11 @@ void api_miner(struct service *s, const struct request *rq, struct reply *reply)
 
     if (!begin(&a, 0, s, rq, reply, &m))
         return;
-    int64_t minimum = m.minimum_payout ? (int64_t)m.minimum_payout : a.net->conf->minimum_payout;
-
     jsonw_object_begin(&a.j, NULL);
     jsonw_bool(&a.j, "disabled", m.disabled);
     jsonw_time(&a.j, "created", m.created_at);
     jsonw_amount(&a.j, "pendingBalance", m.balance, api_decimals(&a));
-    jsonw_amount(&a.j, "minimumPayment", minimum, api_decimals(&a));
-    enum db_result r = write_paid(&a);
+    enum db_result r = write_paid(&a, &m);
     if (r == DB_OK)
         r = write_now(&a);
     if (r == DB_OK)

@@ -5,6 +5,7 @@ struct pool_facts {
     struct read_pulse pulse;
     struct read_chain chain;
     struct read_totals totals;
+    struct read_terms terms;
 };
 
 static const char *or_else(const char *text, const char *other)
@@ -26,6 +27,8 @@ static enum db_result read_facts(const struct api *a, struct pool_facts *ret)
         r = read_chain(a->s->db, a->net->name, &ret->chain);
     if (r == DB_OK)
         r = read_totals(a->s->db, a->net->name, &ret->totals);
+    if (r == DB_OK)
+        r = read_terms(a->s->db, a->net->name, &ret->terms);
     return r;
 }
 
@@ -42,17 +45,24 @@ static void write_coin(struct api *a)
     jsonw_object_end(&a->j);
 }
 
-static void write_payment_rules(struct api *a)
+/* null: the backend has not told them yet. */
+static void write_payment_rules(struct api *a, const struct read_terms *t)
 {
     const struct frontend_network *conf = a->net->conf;
 
     jsonw_object_begin(&a->j, "paymentProcessing");
     jsonw_bool(&a->j, "enabled", true);
-    jsonw_amount(&a->j, "minimumPayment", conf->minimum_payout, api_decimals(a));
-    jsonw_text(&a->j, "payoutScheme", frontend_scheme_names[conf->scheme]);
+    if (t->known)
+        jsonw_amount(&a->j, "minimumPayment", t->minimum_payout, api_decimals(a));
+    else
+        jsonw_null(&a->j, "minimumPayment");
+    jsonw_text(&a->j, "payoutScheme", t->known ? t->scheme : NULL);
     jsonw_uint(&a->j, "confirmations", (uint64_t)conf->maturity_blocks);
     jsonw_object_end(&a->j);
-    jsonw_real(&a->j, "poolFeePercent", (double)conf->fee_bp / 100);
+    if (t->known)
+        jsonw_real(&a->j, "poolFeePercent", (double)t->fee_bp / 100);
+    else
+        jsonw_null(&a->j, "poolFeePercent");
     jsonw_text(&a->j, "address", a->net->pool_address);
     api_link(&a->j, "addressInfoLink", conf->address_url, a->net->pool_address);
 }
@@ -94,7 +104,7 @@ static enum db_result write_pool(struct api *a, const char *key, bool top)
     jsonw_object_begin(&a->j, key);
     jsonw_text(&a->j, "id", a->net->name);
     write_coin(a);
-    write_payment_rules(a);
+    write_payment_rules(a, &facts.terms);
     write_stats(a, &facts);
     write_totals(a, &facts.totals);
     if (top) {

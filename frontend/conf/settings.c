@@ -92,7 +92,8 @@ static const struct conf_setting site_settings[] = {
 const char *const frontend_miner_names[] = {
     [MINER_ACTION] = "action", [MINER_BIBLEPAY] = "biblepay", NULL};
 
-const char *const frontend_scheme_names[] = {"prop", "pplns", "solo", NULL};
+/* Once set here for display, beside the backend's file. */
+#define TOLD_BY_BACKEND "the backend tells what it pays by"
 
 static const struct conf_setting network_settings[] = {
     NETWORK_ROWS(struct frontend_network),
@@ -130,26 +131,9 @@ static const struct conf_setting network_settings[] = {
      .text = "Without a new block for so long /isalive says that the pool is not well; 0: it does "
              "not judge "
              "that."},
-    {.name = "scheme",
-     .type = CONF_CHOICE,
-     .offset = offsetof(struct frontend_network, scheme),
-     .choices = frontend_scheme_names,
-     .deflt = "prop",
-     .text = "How rewards are split, for display: as in the backend's file."},
-    {.name = "fee_bp",
-     .type = CONF_INT,
-     .offset = offsetof(struct frontend_network, fee_bp),
-     .max = 10000,
-     .deflt = "0",
-     .text = "The pool's fee in hundredths of a percent, for display: as in the backend's file."},
-    {.name = "minimum_payout",
-     .type = CONF_INT,
-     .offset = offsetof(struct frontend_network, minimum_payout),
-     .unit = "base units",
-     .min = 1,
-     .max = INT64_MAX,
-     .deflt = "1000000",
-     .text = "From which balance on miners are paid, for display: as in the backend's file."},
+    {.name = "scheme", .retired = TOLD_BY_BACKEND},
+    {.name = "fee_bp", .retired = TOLD_BY_BACKEND},
+    {.name = "minimum_payout", .retired = TOLD_BY_BACKEND},
     {.name = "maturity_blocks",
      .type = CONF_INT,
      .offset = offsetof(struct frontend_network, maturity_blocks),

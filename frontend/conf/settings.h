@@ -33,15 +33,10 @@ struct frontend_network {
     char *coin_symbol;
     int64_t coin_decimals;
     int64_t tip_max_age_s; /* 0: whatever its age */
-    int64_t scheme;        /* index into frontend_scheme_names */
-    int64_t fee_bp;
-    int64_t minimum_payout;
     int64_t maturity_blocks;
     struct conf_words miners;                        /* of frontend_miner_names */
     char *block_url, *transaction_url, *address_url; /* "": no links; '*' is what it is about */
 };
-
-extern const char *const frontend_scheme_names[];
 
 enum frontend_miner { MINER_ACTION, MINER_BIBLEPAY };
 extern const char *const frontend_miner_names[];

@@ -5,6 +5,7 @@
 #include "frontend/web/answer.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* A worker says every second that it lives. */
 #define WORKER_MAX_AGE_S 60
@@ -61,6 +62,8 @@ static unsigned write_failures(struct service *s, struct jsonw *j, const struct 
         fail(&f, "", "the broker does not answer");
     for (size_t i = 0; v->database && i < s->networks_n; i++)
         judge_network(&v->network[i], &f);
+    if (v->database && v->notify.late)
+        fail(&f, "", "task " VITAL_NOTIFY " is late");
     jsonw_array_end(j);
     return f.n;
 }
@@ -75,6 +78,28 @@ static void write_age(struct jsonw *j, const char *key, int64_t age_s)
         jsonw_uint(j, key, age_s > 0 ? (uint64_t)age_s : 0);
 }
 
+/* TEXT has spaces between them. */
+static void write_versions(struct jsonw *j, const char *key, const char *text)
+{
+    char one[VITAL_VERSIONS_SIZE];
+
+    jsonw_array_begin(j, key);
+    for (size_t len; *text; text += len + strspn(text + len, " ")) {
+        len = strcspn(text, " ");
+        snprintf(one, sizeof one, "%.*s", (int)len, text);
+        jsonw_text(j, NULL, one);
+    }
+    jsonw_array_end(j);
+}
+
+static void write_run(struct jsonw *j, const char *task, const struct vital_run *run)
+{
+    jsonw_object_begin(j, task);
+    write_age(j, "ageSeconds", run->age_s);
+    jsonw_bool(j, "late", run->late);
+    jsonw_object_end(j);
+}
+
 static void write_network(struct jsonw *j, const struct vital_network *net)
 {
     jsonw_object_begin(j, NULL);
@@ -85,13 +110,11 @@ static void write_network(struct jsonw *j, const struct vital_network *net)
     write_age(j, "jobAgeSeconds", net->job_age_s);
     jsonw_bool(j, "payoutsFrozen", net->frozen);
     jsonw_object_begin(j, "tasks");
-    for (size_t i = 0; i < VITAL_TASKS; i++) {
-        jsonw_object_begin(j, vital_tasks[i].name);
-        write_age(j, "ageSeconds", net->run[i].age_s);
-        jsonw_bool(j, "late", net->run[i].late);
-        jsonw_object_end(j);
-    }
+    for (size_t i = 0; i < VITAL_TASKS; i++)
+        write_run(j, vital_tasks[i].name, &net->run[i]);
     jsonw_object_end(j);
+    write_versions(j, "workerVersions", net->worker_versions);
+    write_versions(j, "jobsVersions", net->jobs_version);
     jsonw_object_end(j);
 }
 
@@ -114,6 +137,8 @@ static void write_signs(struct service *s, struct jsonw *j, const struct vital *
     for (size_t i = 0; i < s->networks_n; i++)
         write_network(j, &v->network[i]);
     jsonw_array_end(j);
+    if (v->notifies)
+        write_run(j, VITAL_NOTIFY, &v->notify);
 }
 
 void health_isalive(struct service *s, const struct request *rq, struct reply *reply)

@@ -111,6 +111,9 @@ static void write_tasks(struct prom *p, const struct service *s, const struct vi
                 PROM_LABELS("network", net->net->name, "task", vital_tasks[i % VITAL_TASKS].name),
                 (double)run->age_s);
     }
+    if (v->notify.age_s != VITAL_NEVER)
+        prom_value(p, "", PROM_LABELS("network", "", "task", VITAL_NOTIFY),
+                   (double)v->notify.age_s);
     prom_family(p, "penstock_task_late", "gauge", "1: the task did not end well in time.");
     for (size_t i = 0; i < s->networks_n * VITAL_TASKS; i++) {
         const struct vital_network *net = &v->network[i / VITAL_TASKS];
@@ -120,6 +123,8 @@ static void write_tasks(struct prom *p, const struct service *s, const struct vi
             PROM_LABELS("network", net->net->name, "task", vital_tasks[i % VITAL_TASKS].name),
             net->run[i % VITAL_TASKS].late);
     }
+    if (v->notifies)
+        prom_value(p, "", PROM_LABELS("network", "", "task", VITAL_NOTIFY), v->notify.late);
 }
 
 /* --- what the database sums up, by network --- */

@@ -2,7 +2,7 @@
 
 #include "common/base/mem.h"
 #include "common/db/schema.h"
-#include "common/message/solution.h"
+#include "common/message/queues.h"
 #include "frontend/read/column.h"
 
 #include <amqp.h>
@@ -25,6 +25,8 @@ const struct vital_task vital_tasks[VITAL_TASKS] = {
     {"pay", DAY + 2 * HOUR, true},
     {"clean-up", DAY + 2 * HOUR, true},
 };
+
+static const struct vital_task notify_task = {VITAL_NOTIFY, 10 * MINUTE, false};
 
 /* --- the database --- */
 
@@ -51,6 +53,30 @@ static bool take_bool(void *ctx, const struct db_value *v, size_t n)
     (void)n;
     *(bool *)ctx = column_uint(&v[0]) != 0;
     return false;
+}
+
+static bool take_versions(void *ctx, const struct db_value *v, size_t n)
+{
+    struct vital_network *net = ctx;
+
+    (void)n;
+    column_copy(&v[0], net->worker_versions, sizeof net->worker_versions);
+    column_copy(&v[1], net->jobs_version, sizeof net->jobs_version);
+    return false;
+}
+
+/* Programs that are older than their column tell "". */
+static enum db_result read_versions(struct db *db, struct vital_network *net)
+{
+    static const char sql[] =
+        "SELECT (SELECT GROUP_CONCAT(DISTINCT version ORDER BY version SEPARATOR ' ') "
+        "FROM site_lane WHERE network = ? AND version <> '' "
+        "AND seen_at > UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE), "
+        "(SELECT version FROM site_job WHERE network = ? "
+        "AND seen_at > UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE)";
+    const char *name = net->net->name;
+
+    return db_query(db, sql, PARAMS(DB_TEXT(name), DB_TEXT(name)), take_versions, net);
 }
 
 static enum db_result read_signs(struct db *db, struct vital_network *net)
@@ -80,19 +106,20 @@ static enum db_result read_signs(struct db *db, struct vital_network *net)
         r = db_query(db, jobless_sql, PARAMS(DB_TEXT(name)), take_bool, &net->jobless);
     if (r == DB_OK)
         r = db_query(db, freeze_sql, PARAMS(DB_TEXT(name)), take_bool, &net->frozen);
+    if (r == DB_OK)
+        r = read_versions(db, net);
     return r;
 }
 
 /* One of the last few runs is looked for that ended well: behind a series of failures it is late
  * all the same. */
-static enum db_result read_run(struct db *db, const char *network, size_t task,
+static enum db_result read_run(struct db *db, const char *network, const struct vital_task *t,
                                struct vital_run *ret)
 {
     static const char sql[] =
         "SELECT TIMESTAMPDIFF(SECOND, MAX(ended_at), UTC_TIMESTAMP(6)) FROM "
         "(SELECT ended_at, outcome FROM site_task WHERE task = ? AND network = ? "
         "ORDER BY number DESC LIMIT 20) last WHERE outcome = 'done'";
-    const struct vital_task *t = &vital_tasks[task];
     enum db_result r =
         db_query(db, sql, PARAMS(DB_TEXT(t->name), DB_TEXT(network)), take_age, &ret->age_s);
 
@@ -105,7 +132,7 @@ static enum db_result read_network(struct db *db, struct vital_network *net)
     enum db_result r = read_signs(db, net);
 
     for (size_t i = 0; i < VITAL_TASKS && r == DB_OK; i++)
-        r = read_run(db, net->net->name, i, &net->run[i]);
+        r = read_run(db, net->net->name, &vital_tasks[i], &net->run[i]);
     return r;
 }
 
@@ -125,6 +152,8 @@ static bool read_database(struct service *s, struct vital *v)
         return false;
     for (size_t i = 0; i < s->networks_n && r == DB_OK; i++)
         r = read_network(s->db, &v->network[i]);
+    if (r == DB_OK && v->notifies)
+        r = read_run(s->db, "", &notify_task, &v->notify);
     return service_settle_db(s, r);
 }
 
@@ -134,10 +163,10 @@ static void name_queues(const struct service *s, struct vital *v)
 {
     char route[SOLUTION_ROUTE_SIZE];
 
-    v->queue = mem_zalloc((s->networks_n * SOLUTION_WAYS + 1) * sizeof *v->queue);
+    v->queue = mem_zalloc((s->networks_n * NETWORK_QUEUES + 1) * sizeof *v->queue);
     for (size_t i = 0; i < s->networks_n; i++)
-        for (enum solution_way way = 0; way < SOLUTION_WAYS; way++) {
-            solution_route(s->networks[i].name, way, route);
+        for (enum network_queue q = 0; q < NETWORK_QUEUES; q++) {
+            network_queue_name(s->networks[i].name, q, route);
             snprintf(v->queue[v->queues].name, sizeof v->queue->name, "%s", route);
             v->queues++;
         }
@@ -160,7 +189,9 @@ static bool read_broker(struct service *s, struct vital *v)
 
 void vital_read(struct service *s, struct vital *ret)
 {
-    *ret = (struct vital){.network = mem_zalloc(s->networks_n * sizeof *ret->network)};
+    *ret = (struct vital){.network = mem_zalloc(s->networks_n * sizeof *ret->network),
+                          .notifies = s->conf->site.notify,
+                          .notify = {.age_s = VITAL_NEVER}};
     for (size_t i = 0; i < s->networks_n; i++)
         clear_network(&ret->network[i], &s->networks[i]);
     name_queues(s, ret);

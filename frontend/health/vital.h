@@ -23,8 +23,12 @@ struct vital_run {
     bool late;
 };
 
+#define VITAL_VERSIONS_SIZE 160
+
 struct vital_network {
     const struct network *net;
+    char worker_versions[VITAL_VERSIONS_SIZE]; /* of the workers that live, with spaces between */
+    char jobs_version[40];                     /* of penstock-jobs; "": none lives */
     int64_t tip_age_s;    /* since the workers first saw the newest block; VITAL_NEVER */
     int64_t worker_age_s; /* since a worker last said that it is alive; VITAL_NEVER */
     int64_t job_age_s;    /* since the newest job was made of a template; VITAL_NEVER: not lately */
@@ -45,7 +49,11 @@ struct vital {
     struct vital_network *network; /* as many as the service has; free() */
     struct vital_queue *queue;     /* the networks', and `dead`; free() */
     size_t queues;
+    bool notifies;           /* wishes for messages are taken ([site] notify) */
+    struct vital_run notify; /* the task that sends them, which is of no network */
 };
+
+#define VITAL_NOTIFY "notify" /* its name */
 
 /* Asks both servers, within their usual time-outs. What could not be asked is VITAL_NEVER, or not
  * known.

@@ -13,13 +13,14 @@ static bool take_miner(void *ctx, const struct db_value *v, size_t n)
     m->balance = db_int(&v[1]);
     m->minimum_payout = column_uint(&v[2]);
     column_copy(&v[3], m->created_at, sizeof m->created_at);
+    m->earned = column_uint(&v[4]) != 0;
     return false;
 }
 
 enum db_result read_miner(struct db *db, const char *network, const char *address,
                           struct read_miner *ret)
 {
-    static const char sql[] = "SELECT disabled, balance, minimum_payout, created_at "
+    static const char sql[] = "SELECT disabled, balance, minimum_payout, created_at, earned "
                               "FROM site_miner WHERE network = ? AND address = ?";
 
     *ret = (struct read_miner){.known = false};

@@ -24,6 +24,13 @@
 
 /* --- the chain and the pool as a whole (pool.c, blocks.c) --- */
 
+struct read_terms {
+    bool known;      /* the backend has told them (terms.c) */
+    char scheme[17]; /* "prop", "pplns", "solo"; a newer backend may know others */
+    int64_t fee_bp, minimum_payout;
+};
+enum db_result read_terms(struct db *db, const char *network, struct read_terms *ret);
+
 struct read_pulse {
     double hash_rate, shares_per_second;
     uint64_t miners, workers; /* that sent something in this hour or the one before */
@@ -120,6 +127,7 @@ enum db_result read_miner_rates(struct db *db, const char *network, int64_t now_
 
 struct read_miner {
     bool known, disabled;
+    bool earned; /* was ever credited anything: else there are neither credits nor payments */
     int64_t balance;
     uint64_t minimum_payout; /* 0: the network's */
     char created_at[READ_TIME_SIZE];

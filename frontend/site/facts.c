@@ -30,6 +30,7 @@ static bool add_work(void *ctx, const struct read_hour *h)
     return true;
 }
 
+FACT(terms, struct read_terms, read_terms(db, network, ret))
 FACT(pulse, struct read_pulse, read_pulse(db, network, now_s, ret))
 FACT(chain, struct read_chain, read_chain(db, network, ret))
 FACT(totals, struct read_totals, read_totals(db, network, ret))

@@ -3,6 +3,7 @@
 #include "frontend/site/page.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { LATEST_BLOCKS = 5 };
 
@@ -10,6 +11,7 @@ struct facts {
     struct read_pulse pulse;
     struct read_chain chain;
     struct read_totals totals;
+    struct read_terms terms;
 };
 
 static enum db_result read_facts(struct site *p, struct facts *ret)
@@ -20,30 +22,52 @@ static enum db_result read_facts(struct site *p, struct facts *ret)
         r = fact_chain(p, &ret->chain);
     if (r == DB_OK)
         r = fact_totals(p, &ret->totals);
+    if (r == DB_OK)
+        r = fact_terms(p, &ret->terms);
     return r;
 }
 
-static const char *const scheme_words[] = {
-    "proportional: a block's reward is split by the shares since the block before it",
-    "PPLNS: a block's reward is split by the last shares before it",
-    "solo: a block's reward is its finder's"};
+static const struct {
+    const char *name, *words;
+} schemes[] = {
+    {"prop", "proportional: a block's reward is split by the shares since the block before it"},
+    {"pplns", "PPLNS: a block's reward is split by the last shares before it"},
+    {"solo", "solo: a block's reward is its finder's"},
+};
 
-static void write_terms(struct site *p)
+static const char *scheme_words(const char *name)
 {
-    const struct frontend_network *conf = p->net->conf;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strcmp(schemes[i].name, name) == 0)
+            return schemes[i].words;
+    return name;
+}
+
+static void write_told_terms(struct site *p, const struct read_terms *t)
+{
     char fee[FORMAT_SIZE];
 
-    format_bp(conf->fee_bp, fee);
-    html_raw(&p->h, "<section aria-labelledby=\"terms\">\n<h2 id=\"terms\">Terms</h2>\n<ul>\n"
-                    "<li>Fee: <strong>");
+    format_bp(t->fee_bp, fee);
+    html_raw(&p->h, "<li>Fee: <strong>");
     html_text(&p->h, fee);
     html_raw(&p->h, "</strong></li>\n<li>Rewards are ");
-    html_text(&p->h, scheme_words[conf->scheme]);
+    html_text(&p->h, scheme_words(t->scheme));
     html_raw(&p->h, ".</li>\n<li>You are paid from a balance of <strong>");
-    part_amount(p, conf->minimum_payout);
-    html_raw(&p->h, "</strong> on.</li>\n<li>A block is split up once it has ");
-    part_count(p, (uint64_t)conf->maturity_blocks);
-    html_raw(&p->h, " confirmations.</li>\n</ul>\n</section>\n");
+    part_amount(p, t->minimum_payout);
+    html_raw(&p->h, "</strong> on.</li>\n");
+}
+
+static void write_terms(struct site *p, const struct read_terms *t)
+{
+    html_raw(&p->h, "<section aria-labelledby=\"terms\">\n<h2 id=\"terms\">Terms</h2>\n<ul>\n");
+    if (t->known)
+        write_told_terms(p, t);
+    html_raw(&p->h, "<li>A block is split up once it has ");
+    part_count(p, (uint64_t)p->net->conf->maturity_blocks);
+    html_raw(&p->h, " confirmations.</li>\n</ul>\n");
+    if (!t->known)
+        html_raw(&p->h, "<p class=\"empty\">Fee, split and minimum will be told here soon.</p>\n");
+    html_raw(&p->h, "</section>\n");
 }
 
 static void write_pulse(struct site *p, const struct facts *f)
@@ -125,7 +149,8 @@ void site_home(struct service *s, const struct request *rq, struct reply *reply)
     html_raw(&p.h, "</section>\n");
     if (r == DB_OK)
         r = write_latest(&p, facts.chain.height);
-    write_terms(&p);
+    if (r == DB_OK)
+        write_terms(&p, &facts.terms);
     page_bottom(&p);
     site_end(&p, r);
 }

@@ -1,12 +1,14 @@
 /* /NETWORK/miner/ADDRESS/: what a miner wants to know of itself. */
 #include "frontend/read/reason.h"
+#include "frontend/site/format.h"
 #include "frontend/site/page.h"
 #include "frontend/web/answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CREDITS = 20, PAYMENTS = 20, LIST_WORKERS = 1000 };
+enum { CREDITS = 20, PAYMENTS = 20, LIST_WORKERS = 1000, DAY_S = 86400 };
 
 /* --- what is known --- */
 
@@ -14,18 +16,20 @@ struct facts {
     struct read_miner miner;
     struct read_paid paid;
     struct read_chain chain;
+    struct read_terms terms;
     struct read_block_sums sums;
     uint64_t subsidy;
     struct read_worker_sums day; /* the last one; filled in by read_workers() */
+    uint64_t last_minute;        /* of any worker's last share; read_workers(), too */
     double pool_work;            /* of the whole pool in the same day */
 };
 
 static enum db_result read_facts(struct site *p, struct facts *ret)
 {
-    enum db_result r = read_paid(p->s->db, p->net->name, p->address, &ret->paid);
+    enum db_result r = fact_chain(p, &ret->chain);
 
     if (r == DB_OK)
-        r = fact_chain(p, &ret->chain);
+        r = fact_terms(p, &ret->terms);
     if (r == DB_OK)
         r = fact_sums(p, &ret->sums);
     if (r == DB_OK)
@@ -35,31 +39,54 @@ static enum db_result read_facts(struct site *p, struct facts *ret)
     return r;
 }
 
-/* --- tiles --- */
-
-static double after_fee(const struct site *p, double units)
+/* Some sections stand below sums that come of the same reading: they are written first, into OUT.
+ * What begin_aside() returns is for end_aside(). */
+static struct html begin_aside(struct site *p, struct buf *out)
 {
-    return units * (double)(10000 - p->net->conf->fee_bp) / 10000;
+    struct html page = p->h;
+
+    p->h = HTML_INIT(out);
+    return page;
 }
 
-static void write_balance(struct site *p, const struct facts *f)
+static void end_aside(struct site *p, struct html page)
 {
-    int64_t minimum =
-        f->miner.minimum_payout ? (int64_t)f->miner.minimum_payout : p->net->conf->minimum_payout;
-    int64_t percent = f->miner.balance >= minimum ? 100
-                      : f->miner.balance <= 0
-                          ? 0
-                          : (int64_t)(100.0 * (double)f->miner.balance / (double)minimum);
+    page.full = page.full || p->h.full;
+    p->h = page;
+}
 
-    html_raw(&p->h, TILE_BEGIN("Balance"));
-    part_amount(p, f->miner.balance);
+/* --- tiles --- */
+
+static double after_fee(const struct facts *f, double units)
+{
+    return units * (double)(10000 - f->terms.fee_bp) / 10000;
+}
+
+static void write_minimum(struct site *p, int64_t balance, int64_t minimum)
+{
+    int64_t percent = balance >= minimum ? 100
+                      : balance <= 0     ? 0
+                                         : (int64_t)(100.0 * (double)balance / (double)minimum);
+
     html_raw(&p->h, "<small><progress max=\"100\" value=\"");
     html_uint(&p->h, (uint64_t)percent);
     html_raw(&p->h, "\">");
     html_uint(&p->h, (uint64_t)percent);
     html_raw(&p->h, " %</progress> paid from ");
     part_amount(p, minimum);
-    html_raw(&p->h, " on</small>" TILE_END);
+    html_raw(&p->h, " on</small>");
+}
+
+static void write_balance(struct site *p, const struct facts *f)
+{
+    int64_t minimum =
+        f->miner.minimum_payout ? (int64_t)f->miner.minimum_payout : f->terms.minimum_payout;
+
+    html_raw(&p->h, TILE_BEGIN("Balance"));
+    part_amount(p, f->miner.balance);
+    if (minimum > 0) /* else nobody has told it yet */
+        write_minimum(p, f->miner.balance, minimum);
+    html_raw(&p->h, TILE_END);
 }
 
 static void write_money(struct site *p, const struct facts *f)
@@ -70,7 +97,7 @@ static void write_money(struct site *p, const struct facts *f)
              "<section aria-labelledby=\"money\">\n<h2 id=\"money\">Earnings</h2>\n" TILES_BEGIN);
     write_balance(p, f);
     html_raw(&p->h, TILE_BEGIN("Pending"));
-    part_estimate(p, after_fee(p, (part < 1 ? part : 1) * (double)f->sums.pending.subsidy));
+    part_estimate(p, after_fee(f, (part < 1 ? part : 1) * (double)f->sums.pending.subsidy));
     html_raw(&p->h, "<small>your part of ");
     part_counted(p, f->sums.pending.blocks, "block");
     html_raw(&p->h, " not mature yet, at your speed of the last day</small>" TILE_END TILE_BEGIN(
@@ -82,7 +109,7 @@ static void write_money(struct site *p, const struct facts *f)
     part_time(p, f->paid.last);
     html_raw(&p->h, TILE_END TILE_BEGIN("Expected per day"));
     part_estimate(
-        p, after_fee(p, f->chain.difficulty > 0
+        p, after_fee(f, f->chain.difficulty > 0
                             ? f->day.hash_rate * 86400 / f->chain.difficulty * (double)f->subsidy
                             : 0));
     html_raw(&p->h, "<small>at your hash rate of now</small>" TILE_END TILES_END "</section>\n");
@@ -113,6 +140,7 @@ static void write_work(struct site *p, const struct facts *f)
 struct workers {
     struct site *p;
     struct read_worker_sums *day;
+    uint64_t last_minute;
 };
 
 static void add_worker(struct read_worker_sums *day, const struct read_worker_day *w)
@@ -127,10 +155,12 @@ static void add_worker(struct read_worker_sums *day, const struct read_worker_da
 
 static bool write_worker(void *ctx, const struct read_worker_day *w)
 {
-    const struct workers *list = ctx;
+    struct workers *list = ctx;
     struct site *p = list->p;
 
     add_worker(list->day, w);
+    if (w->last_minute > list->last_minute)
+        list->last_minute = w->last_minute;
     if (list->day->workers == 1)
         html_raw(&p->h, TABLE_BEGIN("Workers, last day") "<thead><tr>" COLUMN("Worker")
                             COLUMN("Last share") COLUMN_N("Hash rate") COLUMN_N("Shares")
@@ -154,12 +184,14 @@ static bool write_worker(void *ctx, const struct read_worker_day *w)
     return true;
 }
 
-static enum db_result write_workers(struct site *p, struct read_worker_sums *day)
+static enum db_result write_workers(struct site *p, struct facts *f)
 {
+    struct read_worker_sums *day = &f->day;
     struct workers list = {.p = p, .day = day};
 
     html_raw(&p->h, "<section aria-labelledby=\"workers\">\n<h2 id=\"workers\">Workers</h2>\n");
     enum db_result r = read_worker_days(p->s->db, p->net->name, p->address, write_worker, &list);
+    f->last_minute = list.last_minute;
     if (day->workers > 0)
         html_raw(&p->h, TABLE_END);
     else
@@ -170,17 +202,14 @@ static enum db_result write_workers(struct site *p, struct read_worker_sums *day
     return r;
 }
 
-/* The section of workers goes into OUT: it stands below the sums that come of the same reading. */
-static enum db_result read_workers(struct site *p, struct buf *out, struct read_worker_sums *day)
+static enum db_result read_workers(struct site *p, struct buf *out, struct facts *f)
 {
-    struct html page = p->h;
+    struct html page = begin_aside(p, out);
+    enum db_result r = write_workers(p, f);
 
-    p->h = HTML_INIT(out);
-    enum db_result r = write_workers(p, day);
-    page.full = page.full || p->h.full;
-    p->h = page;
-    if (r == DB_OK && day->workers >= READ_MAX_ROWS) /* there may be more */
-        r = read_worker_sums(p->s->db, p->net->name, p->address, day);
+    end_aside(p, page);
+    if (r == DB_OK && f->day.workers >= READ_MAX_ROWS) /* there may be more */
+        r = read_worker_sums(p->s->db, p->net->name, p->address, &f->day);
     return r;
 }
 
@@ -251,12 +280,36 @@ static bool write_credit(void *ctx, const struct read_credit *c)
     return true;
 }
 
+struct payments {
+    struct site *p;
+    struct read_paid *paid; /* of the rows so far */
+    uint64_t rows;
+};
+
+/* As read_paid() sums up. */
+static void add_paid(struct read_paid *paid, const struct read_payment *pay, int64_t now_s)
+{
+    int64_t sent_s;
+
+    if ((strcmp(pay->status, "sent") != 0 && strcmp(pay->status, "confirmed") != 0) ||
+        !format_epoch(pay->sent_at, &sent_s))
+        return;
+    paid->total += pay->amount;
+    if (sent_s >= now_s / DAY_S * DAY_S)
+        paid->today += pay->amount;
+    if (strcmp(pay->sent_at, paid->last) > 0)
+        snprintf(paid->last, sizeof paid->last, "%s", pay->sent_at);
+}
+
 static bool write_payment(void *ctx, const struct read_payment *pay)
 {
-    struct list *list = ctx;
+    struct payments *list = ctx;
     struct site *p = list->p;
 
-    if (list->rows++ == 0)
+    if (list->rows++ == PAYMENTS) /* there are more */
+        return false;
+    add_paid(list->paid, pay, p->now_s);
+    if (list->rows == 1)
         html_raw(&p->h,
                  TABLE_BEGIN("Payments to you") "<thead><tr>" COLUMN("Time") COLUMN_N("Amount")
                      COLUMN("Status") COLUMN("Transaction") "</tr></thead><tbody>\n");
@@ -268,23 +321,44 @@ static bool write_payment(void *ctx, const struct read_payment *pay)
     return true;
 }
 
-static enum db_result write_history(struct site *p)
+/* Whoever has had few payments is spared a statement: what is listed is all. */
+static enum db_result write_payments(struct site *p, struct facts *f)
 {
-    const struct page credits = {.size = CREDITS}, payments = {.size = PAYMENTS};
-    struct list list = {.p = p};
+    const struct page page = {.size = PAYMENTS + 1};
+    struct payments list = {.p = p, .paid = &f->paid};
+    enum db_result r = DB_OK;
 
     html_raw(&p->h, "<section aria-labelledby=\"payments\">\n<h2 id=\"payments\">Payments</h2>\n");
-    enum db_result r =
-        read_payments(p->s->db, p->net->name, p->address, &payments, write_payment, &list);
+    if (f->miner.earned)
+        r = read_payments(p->s->db, p->net->name, p->address, &page, write_payment, &list);
     if (list.rows > 0)
         html_raw(&p->h, TABLE_END);
     else
         html_raw(&p->h, "<p class=\"empty\">Nothing has been paid yet.</p>\n");
-    html_raw(&p->h, "</section>\n<section aria-labelledby=\"credits\">\n"
-                    "<h2 id=\"credits\">Credits</h2>\n");
-    list.rows = 0;
-    if (r == DB_OK)
-        r = read_credits(p->s->db, p->net->name, p->address, &credits, write_credit, &list);
+    html_raw(&p->h, "</section>\n");
+    if (r == DB_OK && list.rows > PAYMENTS)
+        r = read_paid(p->s->db, p->net->name, p->address, &f->paid);
+    return r;
+}
+
+static enum db_result read_history(struct site *p, struct buf *out, struct facts *f)
+{
+    struct html page = begin_aside(p, out);
+    enum db_result r = write_payments(p, f);
+
+    end_aside(p, page);
+    return r;
+}
+
+static enum db_result write_credits(struct site *p, const struct facts *f)
+{
+    const struct page page = {.size = CREDITS};
+    struct list list = {.p = p};
+    enum db_result r = DB_OK;
+
+    html_raw(&p->h, "<section aria-labelledby=\"credits\">\n<h2 id=\"credits\">Credits</h2>\n");
+    if (f->miner.earned)
+        r = read_credits(p->s->db, p->net->name, p->address, &page, write_credit, &list);
     if (list.rows > 0)
         html_raw(&p->h, TABLE_END);
     else
@@ -336,17 +410,19 @@ static void write_top(struct site *p, const struct facts *f)
 
 static enum db_result write_plots(struct site *p, const struct facts *f)
 {
-    enum db_result r = plot_miner_fine(p, f->day.workers);
+    uint64_t now = (uint64_t)p->now_s / 60;
+    bool lately = f->last_minute + READ_FINE_MINUTES + READ_FINE_STEP > now;
+    enum db_result r = lately ? plot_miner_fine(p, f->day.workers) : DB_OK;
 
     if (r == DB_OK)
-        r = plot_miner_day(p);
+        r = plot_miner_day(p, f->day.shares > 0);
     html_raw(&p->h, "</section>\n");
     return r;
 }
 
 void site_miner(struct service *s, const struct request *rq, struct reply *reply)
 {
-    struct buf workers = BUF_INIT(ANSWER_MAX_BODY);
+    struct buf workers = BUF_INIT(ANSWER_MAX_BODY), payments = BUF_INIT(ANSWER_MAX_BODY);
     struct facts facts = {0};
     struct site p;
 
@@ -360,7 +436,9 @@ void site_miner(struct service *s, const struct request *rq, struct reply *reply
     if (r == DB_OK)
         r = read_facts(&p, &facts);
     if (r == DB_OK)
-        r = read_workers(&p, &workers, &facts.day);
+        r = read_workers(&p, &workers, &facts);
+    if (r == DB_OK)
+        r = read_history(&p, &payments, &facts);
     write_top(&p, &facts);
     write_money(&p, &facts);
     write_work(&p, &facts);
@@ -370,8 +448,10 @@ void site_miner(struct service *s, const struct request *rq, struct reply *reply
     buf_free(&workers);
     if (r == DB_OK && facts.day.rejected > 0)
         r = write_rejects(&p);
+    html_markup(&p.h, payments.data, payments.len);
+    buf_free(&payments);
     if (r == DB_OK)
-        r = write_history(&p);
+        r = write_credits(&p, &facts);
     write_downloads(&p);
     part_tell(&p);
     page_bottom(&p);

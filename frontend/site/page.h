@@ -57,6 +57,7 @@ void page_address_form(struct site *p, const char *wrong);
 
 enum db_result fact_get(struct site *p, kept_read_fn *read, size_t size, void *ret);
 
+enum db_result fact_terms(struct site *p, struct read_terms *ret);
 enum db_result fact_pulse(struct site *p, struct read_pulse *ret);
 enum db_result fact_chain(struct site *p, struct read_chain *ret);
 enum db_result fact_totals(struct site *p, struct read_totals *ret);
@@ -112,7 +113,7 @@ enum db_result plot_pool_week(struct site *p);
 enum db_result plot_pool_days(struct site *p);
 /* A miner's: the last day by the hour, and by minutes where it has few enough workers. */
 enum db_result plot_miner_fine(struct site *p, uint64_t workers);
-enum db_result plot_miner_day(struct site *p);
+enum db_result plot_miner_day(struct site *p, bool any); /* ANY: there was a share in it */
 
 /* Table's and tiles' markup: literals, to be joined. */
 #define TABLE_BEGIN(caption)                                                                       \

@@ -291,13 +291,14 @@ enum db_result plot_miner_fine(struct site *p, uint64_t workers)
     return r;
 }
 
-enum db_result plot_miner_day(struct site *p)
+enum db_result plot_miner_day(struct site *p, bool any)
 {
     struct steps t;
+    enum db_result r = DB_OK;
 
     hour_steps(&t, p->now_s, DAY_HOURS);
-    enum db_result r =
-        read_miner_hours(p->s->db, p->net->name, p->address, t.first, take_miner_hour, &t);
+    if (any)
+        r = read_miner_hours(p->s->db, p->net->name, p->address, t.first, take_miner_hour, &t);
     if (r == DB_OK && t.any) {
         html_raw(&p->h, RATE_PLOT("Your hash rate by the hour, last 24 hours"));
         write_rates(p, &t, 3600, HOURS_LEAST);

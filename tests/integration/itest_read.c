@@ -65,6 +65,7 @@ COUNT_ROWS(read_audit)
     }
 #define NOTHING_MORE
 
+ONE(read_terms, read_terms, NOTHING_MORE)
 ONE(read_pulse, read_pulse, p->now_s, )
 ONE(read_chain, read_chain, NOTHING_MORE)
 ONE(read_totals, read_totals, NOTHING_MORE)
@@ -119,7 +120,7 @@ static const struct {
     ROW(read_block_sums),  ROW(read_found),        ROW(read_subsidy),     ROW(read_freeze),
     ROW(read_fine),        ROW(read_miner_fine),   ROW(read_credits),     ROW(read_ledger),
     ROW(read_audits),      ROW(read_miner_hours),  ROW(read_changes),     ROW(read_payments),
-    ROW(read_paid),        ROW(read_worker_sums),
+    ROW(read_paid),        ROW(read_worker_sums),  ROW(read_terms),
 };
 
 /* --- the server's counters --- */

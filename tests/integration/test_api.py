@@ -47,8 +47,6 @@ p2sh_versions = 58
 bech32_prefix = rltc
 coin_name = Testcoin <b>
 coin_symbol = TST
-fee_bp = 150
-minimum_payout = 250000000
 maturity_blocks = 10
 transaction_url = https://explorer.example/tx/*
 """
@@ -144,6 +142,7 @@ def fill(books):
     books.payment(ALICE, 7, "intent")
     books.payment(ALICE, 9, "cancelled")
     books.payment(BOB, 5, "sent", days_ago=1)
+    books.add("network_terms", network=NETWORK, scheme="pplns", fee_bp=150, minimum_payout=250000000, told_at=books.now)
     books.add("network_stats", network=NETWORK, hour=books.minute // 60, shares=72, rejected=6,
               difficulty=690_000, miners=2, workers=3, blocks=4, pool_blocks=1)
     books.add("network_stats", network=NETWORK, hour=books.minute // 60 - 30, shares=1, rejected=1,
@@ -234,7 +233,9 @@ def test_a_pool_without_data(frontend, path):
 def test_pool(frontend):
     pool = ask(frontend, POOL)["pool"]
     assert pool["coin"] == {"type": "TST", "name": "Testcoin <b>", "symbol": "TST", "decimals": 8}
-    assert (pool["poolFeePercent"], pool["paymentProcessing"]["minimumPayment"]) == ("1.5", "2.5")
+    assert pool["poolFeePercent"] == "1.5"
+    assert pool["paymentProcessing"] == {"enabled": True, "minimumPayment": "2.5", "payoutScheme": "pplns",
+                                         "confirmations": 10}
     assert pool["poolStats"] == {"connectedMiners": 2, "connectedWorkers": 3, "poolHashrate": 11500,
                                  "sharesPerSecond": "1.2"}
     stats = pool["networkStats"]

@@ -52,13 +52,15 @@ def test_a_pool_that_is_well(env):
     assert said["versions"]["penstock"] and said["versions"].keys() == {
         "penstock", "schema", "mariadb", "rabbitmq", "openssl", "jansson"}
     assert said["queues"].keys() == {"solution.litecoin", "solution.litecoin.large", "solution.litecoin-b",
-                                     "solution.litecoin-b.large", "dead"}
+                                     "solution.litecoin-b.large", "share.litecoin", "share.litecoin-b", "dead"}
     assert all(isinstance(depth, int) for depth in said["queues"].values())
     for network in said["networks"]:
         assert network["height"] > 0 and network["tipAgeSeconds"] >= 0 and network["workerAgeSeconds"] <= 60
         assert network["jobAgeSeconds"] >= 0
         assert network["payoutsFrozen"] is False
         assert network["tasks"]["find-blocks"]["late"] is False
+        ours = [said["versions"]["penstock"]]
+        assert (network["workerVersions"], network["jobsVersions"]) == (ours, ours)
 
 
 def test_a_network_that_nobody_serves(env, tmp_path):
@@ -88,8 +90,8 @@ def test_jobs_that_are_not_made(env, tmp_path, db):
         try:
             for problem, age, wrong in (("", 0, False), ("no wallet", 0, True), ("", 3600, True),
                                         ("", 2 * 86400, False)):
-                cursor.execute("REPLACE INTO job_health VALUES (%s, %s, UTC_TIMESTAMP(6) - INTERVAL %s SECOND)",
-                               (NETWORK, problem, age))
+                cursor.execute("REPLACE INTO job_health VALUES (%s, %s, UTC_TIMESTAMP(6) - INTERVAL %s SECOND,"
+                               " '1.2')", (NETWORK, problem, age))
                 assert failures() == [f"{NETWORK}: no jobs are made of block templates"] * wrong, (problem, age)
         finally:
             cursor.execute("DELETE FROM job_health WHERE network = %s", (NETWORK,))

@@ -19,7 +19,7 @@ WORKERS = 500
 # payments. Each is what it needs, and some room for another way to do the same.
 MOST = {
     "read_pulse": 12 * WORKERS,  # the last minutes of all workers
-    "read_chain": 120, "read_blocks": 60, "read_hours": 60, "read_miner": 10, "read_miner_rates": 100,
+    "read_chain": 120, "read_blocks": 60, "read_hours": 60, "read_miner": 10, "read_terms": 10, "read_miner_rates": 100,
     "read_totals": 1000, "read_days": 700, "read_paid": 700,  # sums over blocks, over payments
     "read_worker_days": 6 * WORKERS, "read_worker_sums": 4 * WORKERS, "read_rejects": 12 * WORKERS,  # of three reasons each
     "read_worker_hours": 25 * 6 * WORKERS,

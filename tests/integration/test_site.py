@@ -39,8 +39,6 @@ pool_address = {base58check(58, bytes([9]) * 20)}
 p2sh_versions = 58
 coin_name = {SCRIPT}
 coin_symbol = <T>
-fee_bp = 150
-minimum_payout = 250000000
 maturity_blocks = 10
 miners = action biblepay
 transaction_url = https://explorer.example/tx/*?a=1&b=2
@@ -190,6 +188,8 @@ def fill(books):
     books.add("account", network=NETWORK, kind="mature", balance=-1234 * COIN - 1)
     books.add("audit_run", network=NETWORK, outcome="clean", owed=5, held=5, detail="a secret")
     books.add("audit_run", network=NETWORK, outcome="incomplete", owed=5, held=None, detail="")
+    books.add("account", network=NETWORK, kind="miner", miner_id=books.miners[BOB], balance=0)
+    books.add("network_terms", network=NETWORK, scheme="pplns", fee_bp=150, minimum_payout=250000000, told_at=books.now)
     for back in (0, 1, 30):
         books.add("network_stats", network=NETWORK, hour=books.minute // 60 - back, shares=7200, rejected=6,
                   difficulty=3600 * 690_000, miners=2, workers=6, blocks=4, pool_blocks=1)
@@ -255,6 +255,14 @@ def test_a_page(frontend, page):
             assert (ROOT / "frontend" / path[1:]).is_file(), path
         elif path.startswith("/") and path != "/api/openapi.json":
             assert frontend.get(path, headers=BROWSER).status == 200, path
+
+
+def test_the_terms_are_those_that_the_backend_told(frontend):
+    told = read(frontend, f"/{NETWORK}/").text
+    assert "Fee: 1.5\u00a0%" in told.replace(" %", "\u00a0%") and "PPLNS" in told and "2.5 <T>" in told
+    assert "told here soon" not in told
+    unknown = read(frontend, f"/{EMPTY}/").text
+    assert "told here soon" in unknown and "Fee:" not in unknown
 
 
 @pytest.mark.parametrize("page", PAGES)

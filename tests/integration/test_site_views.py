@@ -19,7 +19,7 @@ VIEWS = {
     "site_rejected_minute": "network minute reason rejected",
     "site_worker_minute": "network address worker minute shares rejected difficulty",
     "site_worker_hour": "network address worker hour shares rejected difficulty",
-    "site_miner": "network address disabled created_at balance minimum_payout rating_bp",
+    "site_miner": "network address disabled created_at balance minimum_payout rating_bp earned",
     "site_worker_day": "network address worker last_minute shares rejected difficulty now_shares"
                        " now_difficulty",
     "site_address_hour": "network address hour shares rejected difficulty workers",
@@ -33,8 +33,9 @@ VIEWS = {
     "site_audit": "network number created_at outcome owed held",
     "site_freeze": "network number frozen created_at",
     "site_task": "task network number started_at ended_at outcome",
-    "site_lane": "network settled_until seen_at",
-    "site_job": "network well seen_at",
+    "site_lane": "network settled_until seen_at version",
+    "site_job": "network well seen_at version",
+    "site_terms": "network scheme fee_bp minimum_payout",
 }
 
 
@@ -55,7 +56,8 @@ def test_the_views_are_these(db):
     rows = run(db("frontend"), "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA ="
                " DATABASE()")
     assert {name for (name,) in rows} == VIEWS.keys() | {"intake_miner", "intake_worker",
-                                                         "intake_ban", "intake_job", "schema_level"}
+                                                         "intake_ban", "intake_job",
+                                                         "intake_job_body", "intake_rate", "schema_level"}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -80,7 +82,8 @@ def test_a_view_is_for_reading(db, view):
 SECRET = "itestsecret"
 TABLES = ["payout_item", "payout", "entry", "journal", "account", "block_credit", "block_split", "block",
           "share_stats", "share_stats_hour", "network_stats", "rejected_stats", "rejected", "miner_rating",
-          "miner_setting", "rejected_worker_stats", "miner_stats_hour", "worker_day", "rejected_day", "work", "tip", "audit_run", "payout_freeze", "task_run", "lane_progress", "job_health"]
+          "miner_setting", "rejected_worker_stats", "miner_stats_hour", "worker_day", "rejected_day", "work", "tip", "audit_run", "payout_freeze", "task_run", "lane_progress", "job_health",
+          "network_terms"]
 BY_NETWORK = {"payout_item": "payout_id IN (SELECT id FROM payout WHERE network = %s)",
               "entry": "journal_id IN (SELECT id FROM journal WHERE network = %s)",
               "block_credit": "block_id IN (SELECT id FROM block WHERE network = %s)",
@@ -152,6 +155,7 @@ def fill(root, address="alice", base=1):
     insert(root, "task_run", task="audit", network=NETWORK, host=SECRET, detail=SECRET)
     insert(root, "lane_progress", lane=str(uuid.uuid4()), network=NETWORK, settled_until=now, seen_at=now)
     run(root, "REPLACE INTO job_health (network, problem, seen_at) VALUES (%s, %s, NOW(6))", NETWORK, SECRET)
+    run(root, "REPLACE INTO network_terms VALUES (%s, 'prop', 150, 5, NOW(6))", NETWORK)
     insert(root, "rejected_stats", network=NETWORK, minute=minute + base, reason="UnknownWork", rejected=1)
     insert(root, "network_stats", network=NETWORK, hour=base, shares=1, rejected=1, difficulty=1, miners=1,
            workers=1, blocks=1, pool_blocks=1)
@@ -179,8 +183,9 @@ def test_a_view_shows_what_is_there(db, root):
         ((*row,),) = run(frontend, f"SELECT {wanted} FROM {view} WHERE network = %s", NETWORK)
         return row
 
-    assert one("site_miner", "address, disabled, balance, minimum_payout, rating_bp") == \
-        ["alice", 0, 10, None, 10000]
+    assert one("site_miner", "address, disabled, balance, minimum_payout, rating_bp, earned") == \
+        ["alice", 0, 10, None, 10000, 1]
+    assert one("site_terms", "scheme, fee_bp, minimum_payout") == ["prop", 150, 5]
     assert one("site_block", "height, hash, status, pool_block, subsidy, finder") == \
         [1, "01" * 32, "finished", 1, 50, "alice"]
     assert one("site_payment", "address, amount, received, status, txid") == \

@@ -32,7 +32,7 @@ TABLES = {  # and a column that the account must not be able to change
     "miner_rating": "shares", "share_stats_hour": "shares", "network_stats": "shares", "audit_run": "outcome",
     "rejected_worker_stats": "rejected", "miner_stats_hour": "shares", "worker_day": "shares",
     "rejected_day": "rejected", "notify_subscription": "target", "notify_answer": "kind", "notify_state": "secret",
-    "notify_token": "created_at", "notify_queue": "detail",
+    "notify_token": "created_at", "notify_queue": "detail", "network_terms": "told_at",
     "job": "job", "job_health": "network", "job_leader": "holder",
 }
 LAST = len(list((ROOT / "sql/migrations").glob("*.sql")))  # the level of this release

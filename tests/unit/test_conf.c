@@ -48,6 +48,7 @@ static const struct conf_setting chain_settings[] = {
     {MEMBER(chain_conf, address), .type = CONF_STRING, .min = 1, .max = 90, .example = "addr"},
     {MEMBER(chain_conf, confirmations), .type = CONF_INT, .unit = "blocks", .min = 1, .max = 100,
      .deflt = "10"},
+    {.name = "speed", .retired = "it is always fast"},
     {.name = NULL},
 };
 static const struct conf_section server = {
@@ -177,6 +178,50 @@ static void everything_given(void **state)
     assert_string_equal(chains[1].address, "B1");
     assert_int_equal(chains[1].confirmations, 10);
     conf_free(&schema, c);
+}
+
+/* What the loader writes to stderr while it reads TEXT, which must do. */
+static void warns(const char *text, const char *wanted)
+{
+    char found[512], line[512];
+    FILE *f = tmpfile();
+    int saved = dup(STDERR_FILENO);
+
+    assert_non_null(f);
+    dup2(fileno(f), STDERR_FILENO);
+    struct test_conf *c = load(text);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    rewind(f);
+    found[fread(found, 1, sizeof(found) - 1, f)] = '\0';
+    fclose(f);
+    assert_non_null(c);
+    snprintf(line, sizeof(line), "%s%s", *wanted ? path : "", wanted);
+    assert_string_equal(found, line);
+    conf_free(&schema, c);
+}
+
+/* An old file still does, whatever it says; nobody is told to write the setting any more. */
+static void retired(void **state)
+{
+    char text[8192];
+    FILE *f = tmpfile();
+
+    (void)state;
+    warns("[server]\nname = x\n[chain a]\naddress = A\n", "");
+    warns("[server]\nname = x\n[chain a]\nspeed = very <&> fast\naddress = A\n",
+          ":4: [chain a] speed: no longer a setting (it is always fast); remove the line\n");
+    refuses("[chain a]\nspeed = 1\nspeed = 2\n",
+            ":3: [chain a] speed: given twice, first on line 2; remove one");
+    assert_non_null(f);
+    conf_print_example(&schema, f);
+    conf_print_help(&schema, f);
+    conf_print_man(&schema, f);
+    rewind(f);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    assert_non_null(strstr(text, "confirmations"));
+    assert_null(strstr(text, "speed"));
 }
 
 static void defaults(void **state)
@@ -443,7 +488,7 @@ int main(void)
         cmocka_unit_test(nul_bytes),        cmocka_unit_test(long_lines),
         cmocka_unit_test(long_file),        cmocka_unit_test(too_many_items),
         cmocka_unit_test(unreadable_files), cmocka_unit_test(checks_across_settings),
-        cmocka_unit_test(damaged_files),
+        cmocka_unit_test(damaged_files),    cmocka_unit_test(retired),
     };
 
     return cmocka_run_group_tests(tests, make_file, remove_file);
