@@ -255,6 +255,15 @@ def test_what_one_got_twice_and_another_never_is_found_though_all_sums_agree(poo
     assert checks(audit(pool, status=1)) == {"credit-entries"}
 
 
+def test_a_fee_that_never_reached_the_ledger_is_found_also_of_a_block_that_looks_like_anothers(pool):
+    work(pool)
+    for statement in ("DELETE e FROM entry e JOIN account a ON a.id = e.account_id WHERE a.network = %s"
+                      " AND a.kind = 'pool_fee'",
+                      "UPDATE block SET assigned_at = NULL WHERE network = %s AND status = 'finished'"):
+        pool.query(statement, pool.network)
+    assert "split-fee" in checks(audit(pool, status=1))
+
+
 def test_a_difference_is_one_line_for_monitoring(pool):
     work(pool)
     pool.query("UPDATE block_split SET fee = fee + 1 WHERE network = %s", pool.network)
