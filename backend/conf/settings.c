@@ -181,6 +181,12 @@ static const struct conf_setting network_settings[] = {
      .max = 10000,
      .deflt = "0",
      .text = "The pool's part of each reward, in hundredths of a percent."},
+    {.name = "payouts",
+     .type = CONF_BOOL,
+     .offset = NET(payouts),
+     .deflt = "yes",
+     .text = "no: miners are credited, but nobody is paid, and the books are not compared with the "
+             "wallet; for a wallet that payments cannot be made with, such as bcoin's."},
     {.name = "pplns_percent",
      .type = CONF_INT,
      .offset = NET(pplns_percent),

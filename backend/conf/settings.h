@@ -46,6 +46,7 @@ struct backend_network {
     int64_t assign_wait_s;
     int64_t scheme; /* enum payout_scheme */
     int64_t fee_bp;
+    bool payouts;
     int64_t pplns_percent;
     int64_t maturity_blocks;
     int64_t maturity_s;

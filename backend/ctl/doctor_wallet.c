@@ -190,4 +190,10 @@ void doctor_wallets(struct doctor *d)
 {
     for (size_t i = 0; i < d->conf->wallets.n; i++)
         visit_wallet(d, backend_wallet_at(d->conf, i));
+    for (size_t i = 0; i < d->conf->networks.n; i++)
+        if (!backend_network_at(d->conf, i)->payouts)
+            doctor_say(d, VERDICT_WARN,
+                       "use a wallet that payments can be made with, and payouts = yes",
+                       "network %s: payouts = no: miners are credited, and nobody is paid",
+                       backend_network_at(d->conf, i)->base.label);
 }

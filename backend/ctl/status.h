@@ -32,6 +32,7 @@ struct status_money { /* since the window's start */
 
 struct network_status {
     const char *name;
+    bool unpaid;                     /* the settings say payouts = no */
     uint64_t work, shares, rejected; /* since the window's start */
     struct status_counts reasons, outcomes;
     bool tip_known, waiting_known;

@@ -278,6 +278,8 @@ struct status_reader *status_reader_new(const struct backend_conf *conf, struct 
     for (size_t i = 0; i < n; i++) {
         r->settled.network[i].name = backend_network_at(conf, i)->base.label;
         r->current.network[i].name = backend_network_at(conf, i)->base.label;
+        r->settled.network[i].unpaid = r->current.network[i].unpaid =
+            !backend_network_at(conf, i)->payouts;
     }
     return r;
 }

@@ -309,6 +309,10 @@ bool status_paint(const struct status *s, const struct status_look *look, struct
         if (s->network[i].money.frozen)
             put(&p, RED, "  payouts of %s are frozen: penstockctl payouts list\n",
                 s->network[i].name);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->network[i].unpaid)
+            put(&p, PLAIN, "  %s: miners are credited, nobody is paid (payouts = no)\n",
+                s->network[i].name);
     for (int i = 0; i < 2; i++)
         if (s->problem[i][0] != '\0')
             put(&p, RED, "  %s\n", s->problem[i]);
@@ -374,6 +378,7 @@ static json_t *network_json(const struct network_status *n)
     json_object_set_new(json, "blocks_split", number_json(m->known, m->split));
     json_object_set_new(json, "payouts_sent", number_json(m->known, m->sent));
     json_object_set_new(json, "payouts_confirmed", number_json(m->known, m->confirmed));
+    json_object_set_new(json, "payouts_off", json_boolean(n->unpaid));
     json_object_set_new(json, "payouts_frozen", m->known ? json_boolean(m->frozen) : json_null());
     return json;
 }

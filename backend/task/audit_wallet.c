@@ -253,6 +253,11 @@ enum db_result audit_wallet(struct audit *a)
     r = chain_is_there(a, &there);
     if (r != DB_OK || !there)
         return r;
+    if (!a->run->net->payouts) { /* what the wallet holds is not known: only its chain is asked */
+        int64_t lost = 0;
+
+        return place_blocks(a, a->run->network, true, &lost);
+    }
     if (chain_purse(chain, &w) != CHAIN_OK)
         audit_wait(a, "%s", chain_error(chain));
     else if (w == NULL)

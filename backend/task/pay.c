@@ -106,6 +106,10 @@ static enum task_result pay_run(struct task_run *run)
     enum task_result r;
     char err[512];
 
+    if (!run->net->payouts) {
+        task_say(run, "the settings say payouts = no: miners are credited, nobody is paid");
+        return TASK_DONE;
+    }
     j.payer = payer_open(run->chain, NULL, err, sizeof(err));
     if (j.payer == NULL)
         return task_fail(run, "%s", err);

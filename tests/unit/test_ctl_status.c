@@ -70,11 +70,14 @@ static void test_plain_picture(void **state)
                                    "  Tasks in trouble                    1\n"
                                    "    pay litecoin failed\n"
                                    "  payouts of litecoin are frozen: penstockctl payouts list\n"
+                                   "  litecoin-b: miners are credited, nobody is paid (payouts = "
+                                   "no)\n"
                                    "  broker: away\n";
     struct status s = example();
 
     (void)state;
     strcpy(s.problem[1], "broker: away");
+    s.network[1].unpaid = true;
     s.tasks =
         (struct status_tasks){.known = true, .ever = true, .n = 1, .line = {"pay litecoin failed"}};
     char *picture = paint(&s, false, false, 80);
@@ -143,6 +146,7 @@ static void test_json(void **state)
         json_integer_value(json_object_get(json_object_get(first, "reasons"), "UnknownWork")), 5);
     assert_int_equal(json_integer_value(json_object_get(first, "payouts_sent")), 3);
     assert_true(json_is_true(json_object_get(first, "payouts_frozen")));
+    assert_true(json_is_false(json_object_get(first, "payouts_off")));
     assert_true(json_is_null(json_object_get(json, "dead")));
     assert_true(json_is_false(json_object_get(json, "tasks_ran")));
     assert_int_equal(json_array_size(json_object_get(json, "tasks")), 0);
