@@ -22,15 +22,21 @@ void action_refuse(struct service *s, struct reply *reply, const char *count, co
     reply_error(reply, 200, message);
 }
 
-void action_refuse_echo(struct service *s, struct reply *reply, const char *count,
-                        const char *before, const char *sent, const char *after)
+void action_echo(struct reply *reply, const char *before, const char *sent, const char *after)
 {
     char echo[ECHO_MAX_BYTES + 1];
 
     text_echo(sent, strlen(sent), echo);
     char *message = mem_sprintf("%s%s%s", before, echo, after);
-    action_refuse(s, reply, count, message);
+    reply_error(reply, 200, message);
     free(message);
+}
+
+void action_refuse_echo(struct service *s, struct reply *reply, const char *count,
+                        const char *before, const char *sent, const char *after)
+{
+    service_count(s, count);
+    action_echo(reply, before, sent, after);
 }
 
 void action_health_down(struct reply *reply)

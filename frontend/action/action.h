@@ -20,6 +20,8 @@ void action_refuse(struct service *s, struct reply *reply, const char *count, co
 /* The same for texts around an echo of what was sent. */
 void action_refuse_echo(struct service *s, struct reply *reply, const char *count,
                         const char *before, const char *sent, const char *after);
+/* The same for what was counted already. */
+void action_echo(struct reply *reply, const char *before, const char *sent, const char *after);
 
 /* A server that the request needs is away; whoever found that has counted it. The miner falls back
  * to solo mining on exactly this text. */

@@ -57,13 +57,7 @@ static bool publish(struct service *s, const struct solution_message *m, const c
                                            .timestamp_s = (uint64_t)m->received_us / 1000000,
                                            .body = body,
                                            .len = len};
-    if (!service_begin_broker(s))
-        return false;
-    int64_t start = clock_mono_us();
-    bool confirmed = service_settle_broker(s, service_publish(s, &message), len);
-    if (confirmed)
-        counters_observe(s->counters, HISTOGRAM_CONFIRM, clock_mono_us() - start);
-    return confirmed;
+    return service_deliver(s, &message);
 }
 
 static void take(struct service *s, const struct network *net, const struct request *rq,

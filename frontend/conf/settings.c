@@ -2,8 +2,10 @@
 
 #include "common/base/mem.h"
 #include "common/coin/address.h"
+#include "common/coin/hash.h"
 #include "common/coin/u256.h"
 #include "common/message/solution.h"
+#include "frontend/getwork/vardiff.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +51,19 @@ static const struct conf_setting own_settings[] = {
      .example = "192.0.2.10 2001:db8::/64",
      .text = "Addresses and networks of proxies before this server whose X-Forwarded-For is "
              "believed; from all others it is ignored."},
+    {.name = "default_network",
+     .type = CONF_STRING,
+     .offset = offsetof(struct frontend_own_conf, default_network),
+     .max = 32,
+     .deflt = "",
+     .example = "litecoin",
+     .text = "The network of miners that were given the pool's URL without one; empty: the first "
+             "of this file."},
+    {.name = "longpoll",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct frontend_own_conf, longpoll),
+     .deflt = "no",
+     .text = "Tell miners to wait for new work at /lp/NETWORK, which penstock-live must answer."},
     {.name = "metrics_from",
      .type = CONF_WORDS,
      .offset = offsetof(struct frontend_own_conf, metrics_from),
@@ -90,7 +105,9 @@ static const struct conf_setting site_settings[] = {
     {0}};
 
 const char *const frontend_miner_names[] = {
-    [MINER_ACTION] = "action", [MINER_BIBLEPAY] = "biblepay", NULL};
+    [MINER_ACTION] = "action", [MINER_BIBLEPAY] = "biblepay", [MINER_GETWORK] = "getwork", NULL};
+
+static const char *const algorithm_names[] = {"scrypt", "sha256d", NULL};
 
 /* Once set here for display, beside the backend's file. */
 #define TOLD_BY_BACKEND "the backend tells what it pays by"
@@ -102,6 +119,20 @@ static const struct conf_setting network_settings[] = {
      .offset = offsetof(struct frontend_network, share_target),
      .deflt = "0000011110000000000000000000000000000000000000000000000000000000",
      .text = "Target of a share: a hash below it is accepted. Handed out with new work."},
+    {.name = "algorithm",
+     .type = CONF_CHOICE,
+     .offset = offsetof(struct frontend_network, algorithm),
+     .choices = algorithm_names,
+     .deflt = "scrypt",
+     .text = "The chain's proof of work, as in the backend's file: what a difficulty that a miner "
+             "asks for, or that stands in [vardiff], means."},
+    {.name = "stratum",
+     .type = CONF_STRING,
+     .offset = offsetof(struct frontend_network, stratum),
+     .max = 200,
+     .deflt = "",
+     .example = "stratum+tcp://pool.example:3333",
+     .text = "Where miners that come by HTTP are told to go instead; empty: they stay."},
     {.name = "coin_name",
      .type = CONF_STRING,
      .offset = offsetof(struct frontend_network, coin_name),
@@ -147,9 +178,9 @@ static const struct conf_setting network_settings[] = {
      .offset = offsetof(struct frontend_network, miners),
      .max = 8,
      .deflt = "action",
-     .example = "action biblepay",
+     .example = "action getwork",
      .text = "Kinds of miners that the page on how to join has instructions for: action, "
-             "biblepay."},
+             "biblepay, getwork."},
     {.name = "block_url",
      .type = CONF_STRING,
      .offset = offsetof(struct frontend_network, block_url),
@@ -191,6 +222,12 @@ static const struct conf_section limits_section = {
     .text = "What one sender may do. Beyond it the answer is \"Too many requests, slow down\".",
     .offset = offsetof(struct frontend_conf, limits),
     .settings = limits_settings};
+static const struct conf_section vardiff_section = {
+    .name = "vardiff",
+    .text = "How hard shares are, for miners who search in the pool's own jobs (getwork, "
+            "getblocktemplate). They become harder for who delivers many.",
+    .offset = offsetof(struct frontend_conf, vardiff),
+    .settings = vardiff_settings};
 static const struct conf_section network_section = {
     .name = "network",
     .text = "A network this pool serves. NAME is its name in the database, in queues and as "
@@ -201,8 +238,8 @@ static const struct conf_section network_section = {
     .settings = network_settings};
 
 static const struct conf_section *const sections[] = {
-    &log_section,  &database_section, &broker_section,  &own_section,
-    &site_section, &limits_section,   &network_section, NULL};
+    &log_section,    &database_section, &broker_section,  &own_section, &site_section,
+    &limits_section, &vardiff_section,  &network_section, NULL};
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -247,7 +284,7 @@ static char *check_site(const struct site_conf *site)
 static char *check_name(const struct network_conf *net)
 {
     static const char *const taken[] = {"api",    "static",  "isalive", "metrics",
-                                        "notify", "warm-up", NULL};
+                                        "notify", "warm-up", "lp",      NULL};
 
     for (size_t i = 0; taken[i]; i++) {
         if (strcmp(net->label, taken[i]) == 0)
@@ -267,7 +304,7 @@ static char *check_miners(const struct frontend_network *net)
                strcmp(net->miners.word[i], frontend_miner_names[kind]) != 0)
             kind++;
         if (!frontend_miner_names[kind])
-            return mem_sprintf("[network %s] miners: '%s' is none of action, biblepay",
+            return mem_sprintf("[network %s] miners: '%s' is none of action, biblepay, getwork",
                                net->base.label, net->miners.word[i]);
     }
     return NULL;
@@ -289,7 +326,34 @@ static char *check_links(const struct frontend_network *net)
     return NULL;
 }
 
-static char *check_network(const struct frontend_network *net)
+unsigned frontend_diff1_shift(const struct frontend_network *net)
+{
+    return pow_by_name(algorithm_names[net->algorithm])->diff1_shift;
+}
+
+/* It goes into a header. */
+static char *check_stratum(const struct frontend_network *net)
+{
+    static const char scheme[] = "stratum+tcp://";
+    const char *url = net->stratum;
+
+    if (*url && (strncmp(url, scheme, sizeof scheme - 1) != 0 ||
+                 url[strspn(url, LETTERS ":/.-_[]+")] != '\0'))
+        return mem_sprintf("[network %s] stratum: give stratum+tcp://HOST:PORT", net->base.label);
+    return NULL;
+}
+
+static char *check_vardiff(const struct vardiff_conf *conf, const struct frontend_network *net)
+{
+    struct vardiff vardiff;
+    struct u256 target;
+
+    u256_from_hex(net->share_target, strlen(net->share_target), &target);
+    const char *wrong = vardiff_rules(conf, frontend_diff1_shift(net), &target, &vardiff);
+    return wrong ? mem_sprintf("[vardiff] %s", wrong) : NULL;
+}
+
+static char *check_network(const struct vardiff_conf *vardiff, const struct frontend_network *net)
 {
     struct address_rules rules;
     struct u256 target;
@@ -303,6 +367,10 @@ static char *check_network(const struct frontend_network *net)
                            "digits, most significant first",
                            net->base.label);
     wrong = check_name(&net->base);
+    if (!wrong)
+        wrong = check_vardiff(vardiff, net);
+    if (!wrong)
+        wrong = check_stratum(net);
     if (!wrong)
         wrong = check_miners(net);
     return wrong ? wrong : check_links(net);
@@ -324,6 +392,21 @@ static char *check_ids(const struct frontend_network *a, const struct frontend_n
     return NULL;
 }
 
+/* By its name: an alias may come to mean another one. */
+static char *check_default(const struct frontend_conf *conf)
+{
+    const struct frontend_network *net = conf->networks.item;
+    const char *name = conf->frontend.default_network;
+    bool known = !*name;
+
+    for (size_t i = 0; i < conf->networks.n; i++)
+        known = known || strcmp(name, net[i].base.label) == 0;
+    return known ? NULL
+                 : mem_sprintf("[frontend] default_network: there is no [network %s]; give the "
+                               "name of one",
+                               name);
+}
+
 static char *check(const void *p)
 {
     const struct frontend_conf *conf = p;
@@ -336,13 +419,15 @@ static char *check(const void *p)
     if (!unfit)
         unfit = limits_check_networks("[frontend] metrics_from", &conf->frontend.metrics_from);
     if (!unfit)
+        unfit = check_default(conf);
+    if (!unfit)
         unfit = check_site(&conf->site);
     if (!unfit)
         unfit = limits_check(&conf->limits);
     if (unfit)
         return unfit;
     for (size_t i = 0; i < conf->networks.n; i++) {
-        char *wrong = check_network(&net[i]);
+        char *wrong = check_network(&conf->vardiff, &net[i]);
 
         for (size_t j = 0; j < i && !wrong; j++)
             wrong = check_ids(&net[i], &net[j]);

@@ -4,6 +4,7 @@
 
 #include "common/conf/shared.h"
 #include "frontend/conf/limits.h"
+#include "frontend/conf/vardiff.h"
 
 #define FRONTEND_CONF_PATH "/etc/penstock/frontend.conf"
 
@@ -14,6 +15,8 @@ struct frontend_own_conf {
     char *publisher_socket; /* "" = none */
     struct conf_words trusted_proxies;
     struct conf_words metrics_from;
+    char *default_network; /* "": the first */
+    bool longpoll;         /* miners may wait at /lp/NETWORK */
 };
 
 /* What all pages say. */
@@ -27,6 +30,8 @@ struct site_conf {
 struct frontend_network {
     struct network_conf base; /* first: conf_list items start with their label */
     char share_target[65];
+    int64_t algorithm; /* see frontend_diff1_shift() */
+    char *stratum;     /* where its stratum server is; "": nowhere */
     /* for pages and the API: what the backend's settings say, told once more to who may not read
      * them */
     char *coin_name; /* "": the network's name */
@@ -38,8 +43,11 @@ struct frontend_network {
     char *block_url, *transaction_url, *address_url; /* "": no links; '*' is what it is about */
 };
 
-enum frontend_miner { MINER_ACTION, MINER_BIBLEPAY };
+enum frontend_miner { MINER_ACTION, MINER_BIBLEPAY, MINER_GETWORK };
 extern const char *const frontend_miner_names[];
+
+/* Of the network's algorithm: difficulty 1 is the target 0xffff << this (difficulty.h). */
+unsigned frontend_diff1_shift(const struct frontend_network *net);
 
 struct frontend_conf {
     struct log_conf log;
@@ -48,6 +56,7 @@ struct frontend_conf {
     struct frontend_own_conf frontend;
     struct site_conf site;
     struct limits_conf limits;
+    struct vardiff_conf vardiff;
     struct conf_list networks; /* of struct frontend_network */
 };
 

@@ -22,6 +22,15 @@ void reply_addf(struct reply *reply, const char *format, ...)
     free(text);
 }
 
+void reply_header(struct reply *reply, const char *name, const char *value)
+{
+    assert(reply->headers < REPLY_HEADERS && strlen(value) <= REPLY_MAX_VALUE);
+    struct reply_header *h = &reply->header[reply->headers++];
+
+    h->name = name;
+    strcpy(h->value, value);
+}
+
 /* Adds one line at LEN and returns the new length. */
 static size_t __attribute__((format(printf, 3, 4)))
 add_line(char *out, size_t len, const char *format, ...)
@@ -80,6 +89,8 @@ size_t reply_head(const struct reply *reply, char out[REPLY_HEAD_SIZE])
     if (reply->public)
         len = add_line(out, len, "Access-Control-Allow-Origin: *");
     len = add_page_lines(reply, out, len);
+    for (size_t i = 0; i < reply->headers; i++)
+        len = add_line(out, len, "%s: %s", reply->header[i].name, reply->header[i].value);
     if (reply->max_age_s > 0)
         len = add_line(out, len, "Cache-Control: public, max-age=%d", reply->max_age_s);
     else

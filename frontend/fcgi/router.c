@@ -3,6 +3,7 @@
 #include "frontend/action/action.h"
 #include "frontend/api/api.h"
 #include "frontend/fcgi/warm_up.h"
+#include "frontend/getwork/mining.h"
 #include "frontend/health/health.h"
 #include "frontend/notify/notify.h"
 #include "frontend/site/site.h"
@@ -18,6 +19,8 @@ static const struct route {
     handler_fn *handle;
 } routes[] = {
     {"POST", "/Action.aspx", action_handle},
+    {"POST", "/", mining_handle},
+    {"POST", "/@/", mining_handle},
     {"GET", "/warm-up", warm_up_handle},
     {"GET", "/isalive", health_isalive},
     {"GET", "/metrics", health_metrics},
@@ -97,6 +100,15 @@ static void refuse(struct service *s, const struct request *rq, const char *path
         site_refuse(s, rq, reply, status, count, message);
 }
 
+/* What a 405 says would do, when ROUTE does, beside what was found before. */
+static const char *allowed(const struct route *route, const char *before)
+{
+    static const char get[] = "GET, HEAD", all[] = "GET, HEAD, POST";
+    const char *this = strcmp(route->method, "GET") == 0 ? get : route->method;
+
+    return before && strcmp(before, this) != 0 ? all : this;
+}
+
 void router_handle(struct service *s, const struct request *rq, struct reply *reply)
 {
     char path[REQUEST_MAX_PATH + 1];
@@ -115,7 +127,7 @@ void router_handle(struct service *s, const struct request *rq, struct reply *re
             routes[i].handle(s, &routed, reply);
             return;
         }
-        allow = strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method;
+        allow = allowed(&routes[i], allow);
     }
     if (allow)
         refuse(s, &routed, path, reply, 405, "method_not_allowed", "Method Not Allowed");

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/db/schema.h"
+#include "frontend/getwork/newest.h"
 #include "frontend/intake/ids.h"
 #include "frontend/read/kept.h"
 
@@ -18,13 +19,17 @@
 /* What a publisher that was away may take to say that it is there again. */
 #define PING_MS 100
 
-static void open_network(const struct frontend_network *conf, struct network *ret)
+static void open_network(const struct frontend_conf *all, const struct frontend_network *conf,
+                         struct network *ret)
 {
     char *wrong = network_rules(&conf->base, &ret->rules);
     bool good = u256_from_hex(conf->share_target, strlen(conf->share_target), &ret->target);
 
     assert(!wrong && good); /* the schema's check refused all else */
-    (void)wrong, (void)good;
+    const char *unfit =
+        vardiff_rules(&all->vardiff, frontend_diff1_shift(conf), &ret->target, &ret->vardiff);
+    assert(!unfit);
+    (void)wrong, (void)good, (void)unfit;
     ret->conf = conf;
     ret->name = conf->base.label;
     ret->aliases = &conf->base.aliases;
@@ -51,10 +56,11 @@ struct service *service_open(const struct frontend_conf *conf, char *err, size_t
     gethostname(s->host, sizeof s->host - 1);
     s->ids = ids_new();
     s->kept = kept_new();
+    s->newest = newest_new(conf->networks.n);
     s->networks_n = conf->networks.n;
     s->networks = mem_zalloc(s->networks_n * sizeof *s->networks);
     for (size_t i = 0; i < s->networks_n; i++)
-        open_network(&net[i], &s->networks[i]);
+        open_network(conf, &net[i], &s->networks[i]);
 
     s->proxies = limits_networks(&conf->frontend.trusted_proxies);
     s->metrics_from = limits_networks(&conf->frontend.metrics_from);
@@ -89,6 +95,7 @@ void service_close(struct service **s)
     health_close(&(*s)->health);
     ids_free(&(*s)->ids);
     kept_free(&(*s)->kept);
+    newest_free(&(*s)->newest);
     bans_free(&(*s)->bans);
     counters_close(&(*s)->counters);
     free((*s)->proxies);
@@ -252,4 +259,15 @@ enum broker_result service_publish(struct service *s, const struct broker_messag
     enum broker_result r;
 
     return hand_over(s, m, &r) ? r : broker_publish(s->broker, m);
+}
+
+bool service_deliver(struct service *s, const struct broker_message *m)
+{
+    if (!service_begin_broker(s))
+        return false;
+    int64_t start = clock_mono_us();
+    bool confirmed = service_settle_broker(s, service_publish(s, m), m->len);
+    if (confirmed)
+        counters_observe(s->counters, HISTOGRAM_CONFIRM, clock_mono_us() - start);
+    return confirmed;
 }

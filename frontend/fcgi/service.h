@@ -12,6 +12,7 @@
 #include "frontend/conf/settings.h"
 #include "frontend/fcgi/health.h"
 #include "frontend/fcgi/refusals.h"
+#include "frontend/getwork/vardiff.h"
 #include "frontend/health/counters.h"
 #include "frontend/limit/bans.h"
 #include "frontend/limit/limits.h"
@@ -26,6 +27,7 @@ struct network {
     struct address_rules rules;
     struct u256 target;
     char target_hex[65];
+    struct vardiff vardiff; /* how hard shares of jobs are */
 };
 
 struct service {
@@ -38,8 +40,9 @@ struct service {
     int64_t bans_due_ms;   /* when they are read again */
     struct ipnet *proxies; /* as many as conf->frontend.trusted_proxies */
     struct db *db;
-    struct ids *ids;   /* of miners and workers, remembered (frontend/intake/ids.h) */
-    struct kept *kept; /* what pages say of a network, remembered (frontend/read/kept.h) */
+    struct newest *newest; /* jobs (frontend/getwork/newest.h) */
+    struct ids *ids;       /* of miners and workers, remembered (frontend/intake/ids.h) */
+    struct kept *kept;     /* what pages say of a network, remembered (frontend/read/kept.h) */
     struct broker *broker;
     struct handover *handover;  /* NULL: no publisher on this machine */
     struct counters *counters;  /* NULL: none */
@@ -74,6 +77,9 @@ bool service_settle_broker(struct service *s, enum broker_result r, size_t size)
 /* Publishes M, between those two: by this machine's publisher, or where there is none as
  * broker_publish() does. The result is the same. */
 enum broker_result service_publish(struct service *s, const struct broker_message *m);
+
+/* All three: true when the broker has confirmed M. */
+bool service_deliver(struct service *s, const struct broker_message *m);
 
 /* The bans as they were at most ban_refresh_s ago, or at the database's last good answer. NULL:
  * none.

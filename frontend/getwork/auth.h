@@ -16,7 +16,7 @@ struct auth {
     char address[ADDRESS_MAX_TEXT + 1]; /* in its canonical spelling */
     char worker[AUTH_MAX_WORKER + 1];   /* stratum.md 1.5.1: each run of what is no letter, digit,
                                            bracket or '_' is one '-', then cut; "Default": none */
-    struct wish wish;
+    struct wishes wish;
 };
 
 enum auth_result {

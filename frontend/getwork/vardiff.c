@@ -139,7 +139,7 @@ const char *vardiff_rules(const struct vardiff_conf *conf, unsigned diff1_shift,
 
 /* What the miner asks for, no easier than allowed; false when it asks for nothing, or for what no
  * hash could meet. */
-static bool wished(const struct vardiff *v, const struct wish *wish, enum wish_kind kind,
+static bool wished(const struct vardiff *v, const struct wishes *wish, enum wish_kind kind,
                    struct vardiff_tier *ret)
 {
     if (!wish->given[kind] || !tier_at(&wish->value[kind], v->diff1_shift, ret))
@@ -151,7 +151,7 @@ static bool wished(const struct vardiff *v, const struct wish *wish, enum wish_k
 
 /* The tiers between which the miner wants to be; where there is none, its own bound is the only
  * one. */
-static void bound_tiers(const struct vardiff *v, const struct wish *wish, struct vardiff *ret)
+static void bound_tiers(const struct vardiff *v, const struct wishes *wish, struct vardiff *ret)
 {
     struct vardiff_tier min, max;
     bool has_min = wished(v, wish, WISH_MIN, &min), has_max = wished(v, wish, WISH_MAX, &max);
@@ -217,7 +217,7 @@ static const struct vardiff_tier *choose(const struct vardiff *v, const struct v
     return keeps(current, ideal) ? current : nearest(v, ideal);
 }
 
-void vardiff_target(const struct vardiff *v, const struct wish *wish,
+void vardiff_target(const struct vardiff *v, const struct wishes *wish,
                     const struct vardiff_past *past, int64_t now, struct u256 *ret)
 {
     struct vardiff bounded = *v;

@@ -56,7 +56,7 @@ struct vardiff_past {
 };
 
 /* The target for a miner with that past and these wishes at the minute NOW. */
-void vardiff_target(const struct vardiff *v, const struct wish *wish,
+void vardiff_target(const struct vardiff *v, const struct wishes *wish,
                     const struct vardiff_past *past, int64_t now, struct u256 *ret);
 
 /* The past of a miner, or of its worker, as the scope says, from the view intake_rate. */

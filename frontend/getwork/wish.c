@@ -95,7 +95,7 @@ static bool parse_number(struct token t, struct difficulty *ret)
     return difficulty_parse(t.p, t.len, ret) && scale(ret, exponent);
 }
 
-static void note(struct wish *w, enum wish_kind kind, struct token value)
+static void note(struct wishes *w, enum wish_kind kind, struct token value)
 {
     struct difficulty d;
 
@@ -111,7 +111,7 @@ static bool is_name(size_t i, struct token t)
 }
 
 /* NAME=N, or an option before its value in the next token. */
-static void take(struct wish *w, struct token t, struct token *rest)
+static void take(struct wishes *w, struct token t, struct token *rest)
 {
     const char *equals = memchr(t.p, '=', t.len);
     struct token name = {t.p, equals ? (size_t)(equals - t.p) : t.len};
@@ -129,11 +129,11 @@ static void take(struct wish *w, struct token t, struct token *rest)
         note(w, WISH_FIXED, (struct token){t.p + 2, t.len - 2});
 }
 
-void wish_parse(const char *password, size_t len, struct wish *ret)
+void wish_parse(const char *password, size_t len, struct wishes *ret)
 {
     struct token rest = {password, len};
 
-    *ret = (struct wish){.given = {false}};
+    *ret = (struct wishes){.given = {false}};
     for (int i = 0; i < WISH_MAX_TOKENS; i++) {
         struct token t = next_token(&rest);
 

@@ -10,7 +10,7 @@
 
 enum wish_kind { WISH_FIXED, WISH_START, WISH_MIN, WISH_MAX, WISH_KINDS };
 
-struct wish {
+struct wishes {
     bool given[WISH_KINDS];
     struct difficulty value[WISH_KINDS];
 };
@@ -25,6 +25,6 @@ struct wish {
  * in any case; N is decimal ("512", "0.5", "1e3"), also behind a '=' of an option, or at once
  * behind -d. Of two of a kind the last one holds. What is anything else, is 0, or no number, is
  * passed over by itself; there is no failure. */
-void wish_parse(const char *password, size_t len, struct wish *ret);
+void wish_parse(const char *password, size_t len, struct wishes *ret);
 
 #endif

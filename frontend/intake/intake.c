@@ -16,6 +16,11 @@ static const char insert_work_sql[] =
     "INSERT INTO work (id, network, worker_id, target, thread_id, ip, os, agent, email)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+/* As for one that asks for it by the Action protocol, but in a job. */
+static const char insert_piece_sql[] = "INSERT INTO work (id, network, worker_id, target, "
+                                       "thread_id, ip, os, agent, job_id, extranonce)"
+                                       " VALUES (?, ?, ?, ?, '', ?, '', ?, ?, ?)";
+
 struct found {
     enum intake_outcome outcome;
     bool miner, worker;
@@ -174,4 +179,20 @@ enum db_result intake_work(struct db *db, struct ids *ids, const struct intake *
             return r;
     }
     return DB_UNAVAILABLE;
+}
+
+enum db_result intake_add_piece(struct db *db, const struct intake *in, const struct ids_entry *ids,
+                                const struct intake_piece *piece)
+{
+    char work_id[UUID_TEXT_LEN + 1], job_id[UUID_TEXT_LEN + 1];
+
+    uuid_format(piece->work_id, work_id);
+    uuid_format(piece->job_id, job_id);
+    const struct db_value values[] = {
+        DB_TEXT(work_id),        DB_TEXT(in->network),
+        DB_UINT(ids->worker_id), DB_BYTES(piece->target->be, sizeof piece->target->be),
+        DB_TEXT(in->ip),         DB_TEXT(in->agent),
+        DB_TEXT(job_id),         DB_BYTES(piece->extranonce, piece->extranonce_size),
+    };
+    return db_exec(db, insert_piece_sql, values, sizeof values / sizeof *values, NULL);
 }

@@ -1,5 +1,5 @@
-/* What a request for work does in the database: finds or creates the miner and the worker, and inserts
- * the work. INSERT and the two views are all that this tier may use. */
+/* What a request for work does in the database: finds or creates the miner and the worker, and
+ * inserts the work. INSERT and the two views are all that this tier may use. */
 #ifndef PENSTOCK_FRONTEND_INTAKE_INTAKE_H
 #define PENSTOCK_FRONTEND_INTAKE_INTAKE_H
 
@@ -44,9 +44,23 @@ struct intake_result {
 enum db_result intake_work(struct db *db, struct ids *ids, const struct intake *in,
                            struct intake_result *ret);
 
-/* Miner and worker only, as intake_work() finds or creates them; of IN it looks at NETWORK, ADDRESS,
- * WORKER and MAY_ADD. *RET is complete only after DB_OK with INTAKE_DONE. */
+/* Miner and worker only, as intake_work() finds or creates them; of IN it looks at NETWORK,
+ * ADDRESS, WORKER and MAY_ADD. *RET is complete only after DB_OK with INTAKE_DONE. */
 enum db_result intake_ids(struct db *db, struct ids *ids, const struct intake *in,
                           enum intake_outcome *ret_outcome, struct ids_entry *ret);
+
+/* A piece of search in a job (common/work/job.h), for a miner. */
+struct intake_piece {
+    const struct uuid *work_id, *job_id;
+    const uint8_t *extranonce;
+    size_t extranonce_size;
+    const struct u256 *target;
+};
+
+/* Inserts the work for who was found as IDS; of IN it looks at NETWORK, IP and AGENT. When the
+ * connection is another one than IDS came over, they may be nobody's: find them again, and hand out
+ * another piece. */
+enum db_result intake_add_piece(struct db *db, const struct intake *in, const struct ids_entry *ids,
+                                const struct intake_piece *piece);
 
 #endif

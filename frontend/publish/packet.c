@@ -1,5 +1,7 @@
 #include "frontend/publish/packet.h"
 
+#include "common/message/share.h"
+
 #include <string.h>
 
 #define PACKET_MAGIC   0x4b534e50u /* "PNSK" */
@@ -7,6 +9,11 @@
 
 static const char ping_id[] = "00000000-0000-0000-0000-000000000000";
 _Static_assert(sizeof ping_id == UUID_TEXT_LEN + 1, "a UUID");
+
+/* NULL: carries no message. */
+static const char *const types[] = {
+    [PACKET_PING] = NULL, [PACKET_SOLUTION] = SOLUTION_KIND, [PACKET_SHARE] = SHARE_KIND};
+enum { KINDS = sizeof types / sizeof *types };
 
 static void begin(struct packet_head *head, enum packet_kind kind, const char *id)
 {
@@ -22,15 +29,24 @@ void packet_ping(struct packet_head *ret)
     begin(ret, PACKET_PING, ping_id);
 }
 
+/* 0: a type that is none of those. */
+static size_t kind_of(const char *type)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        if (type && types[i] && strcmp(types[i], type) == 0)
+            return i;
+    return 0;
+}
+
 bool packet_question(const struct broker_message *m, struct packet_head *head,
                      struct iovec part[PACKET_PARTS])
 {
-    size_t route_len = strlen(m->routing_key);
+    size_t route_len = strlen(m->routing_key), kind = kind_of(m->type);
 
-    if (route_len > PACKET_MAX_ROUTE || m->len > PACKET_MAX_BODY ||
+    if (kind == 0 || route_len > PACKET_MAX_ROUTE || m->len > PACKET_MAX_BODY ||
         strlen(m->message_id) != UUID_TEXT_LEN)
         return false;
-    begin(head, PACKET_SOLUTION, m->message_id);
+    begin(head, (enum packet_kind)kind, m->message_id);
     head->route_len = (uint8_t)route_len;
     head->body_len = (uint32_t)m->len;
     head->timestamp_s = m->timestamp_s;
@@ -49,7 +65,7 @@ static bool is_route(const char *text, size_t len)
     return len > 0;
 }
 
-static bool read_solution(const struct packet_head *head, const char *rest, struct packet *ret)
+static bool read_message(const struct packet_head *head, const char *rest, struct packet *ret)
 {
     struct uuid id;
 
@@ -58,6 +74,7 @@ static bool read_solution(const struct packet_head *head, const char *rest, stru
         return false;
     memcpy(ret->route, rest, head->route_len);
     ret->route[head->route_len] = '\0';
+    ret->type = types[head->kind];
     ret->body = rest + head->route_len;
     ret->len = head->body_len;
     ret->timestamp_s = head->timestamp_s;
@@ -77,10 +94,11 @@ bool packet_read(const void *data, size_t len, struct packet *ret)
     ret->kind = (enum packet_kind)head.kind;
     memcpy(ret->id, head.id, sizeof head.id);
     ret->id[sizeof head.id] = '\0';
+    ret->type = NULL;
     if (head.kind == PACKET_PING)
         return len == sizeof head;
-    return head.kind == PACKET_SOLUTION &&
-           read_solution(&head, (const char *)data + sizeof head, ret);
+    return head.kind < KINDS && types[head.kind] &&
+           read_message(&head, (const char *)data + sizeof head, ret);
 }
 
 void packet_answer(const char *id, enum broker_result result, struct packet_answer *ret)

@@ -24,7 +24,8 @@ struct packet_head {
     uint64_t timestamp_s;
 };
 
-enum packet_kind { PACKET_PING = 1, PACKET_SOLUTION = 2 };
+/* Of a message: tells its type. No two kinds are one bit apart. */
+enum packet_kind { PACKET_PING = 1, PACKET_SOLUTION = 2, PACKET_SHARE = 4 };
 
 #define PACKET_MAX (sizeof(struct packet_head) + PACKET_MAX_ROUTE + PACKET_MAX_BODY)
 
@@ -45,6 +46,7 @@ struct packet {
     enum packet_kind kind;
     char id[UUID_TEXT_LEN + 1], route[PACKET_MAX_ROUTE + 1];
     uint64_t timestamp_s;
+    const char *type; /* of the message; NULL: a ping */
     const void *body; /* points into what was read */
     size_t len;
 };

@@ -4,7 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/broker/post.h"
-#include "common/message/solution.h"
+#include "common/message/share.h"
 #include "frontend/publish/packet.h"
 
 #include <errno.h>
@@ -178,6 +178,9 @@ static bool is_known(const struct publisher *p, const char *route)
         solution_route(net[i].base.label, SOLUTION_SMALL, known);
         if (strcmp(route, known) == 0)
             return true;
+        share_route(net[i].base.label, known);
+        if (strcmp(route, known) == 0)
+            return true;
     }
     return false;
 }
@@ -206,7 +209,7 @@ static void publish(struct publisher *p, struct client *c, const struct packet *
     const struct broker_message m = {.exchange = SOLUTION_EXCHANGE,
                                      .routing_key = packet->route,
                                      .message_id = packet->id,
-                                     .type = SOLUTION_KIND,
+                                     .type = packet->type,
                                      .timestamp_s = packet->timestamp_s,
                                      .body = packet->body,
                                      .len = packet->len};

@@ -27,6 +27,20 @@ static void write_identity(struct html *h)
     html_raw(h, "<var>YOUR-ADDRESS</var>/<var>WORKER</var>");
 }
 
+/* As HTTP's user and password. */
+static void write_user(struct html *h)
+{
+    html_raw(h, "<var>YOUR-ADDRESS</var>.<var>WORKER</var>:x");
+}
+
+static void write_network_url(struct join *j)
+{
+    html_text(&j->p->h, j->url);
+    html_raw(&j->p->h, "/");
+    html_text(&j->p->h, j->p->net->name);
+    html_raw(&j->p->h, "/");
+}
+
 static void write_action(struct join *j)
 {
     struct html *h = &j->p->h;
@@ -63,9 +77,39 @@ static void write_biblepay(struct join *j)
                 "<pre><code>setgenerate true <var>THREADS</var></code></pre>\n</section>\n");
 }
 
+/* Both take the URL as it is, with or without TLS. */
+static void write_getwork(struct join *j)
+{
+    static const char *const algorithms[] = {"scrypt", "sha256d"};
+    struct html *h = &j->p->h;
+    const char *algorithm = algorithms[j->p->net->conf->algorithm];
+
+    html_raw(h,
+             "<section aria-labelledby=\"getwork\">\n<h2 id=\"getwork\">minerd and "
+             "cpuminer-multi</h2>\n<p>They need no node: the pool makes the blocks. In one line, "
+             "with <a href=\"https://github.com/pooler/cpuminer\">minerd</a>:</p>\n"
+             "<pre><code>minerd --algo=");
+    html_text(h, algorithm);
+    html_raw(h, " --url=");
+    write_network_url(j);
+    html_raw(h, " --userpass=");
+    write_user(h);
+    html_raw(h, "</code></pre>\n<p>or with <a href=\"https://github.com/tpruvot/cpuminer-multi\">"
+                "cpuminer-multi</a>:</p>\n<pre><code>cpuminer --algo=");
+    html_text(h, algorithm);
+    html_raw(h, " --url=");
+    write_network_url(j);
+    html_raw(h, " --userpass=");
+    write_user(h);
+    html_raw(h, "</code></pre>\n<p>Shares become harder by themselves the faster you are. The "
+                "password may ask for a difficulty of its own: <code>d=<var>NUMBER</var></code>; "
+                "anything else in it, such as <code>x</code>, says nothing.</p>\n</section>\n");
+}
+
 static void (*const kinds[])(struct join *) = {
     [MINER_ACTION] = write_action,
     [MINER_BIBLEPAY] = write_biblepay,
+    [MINER_GETWORK] = write_getwork,
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

@@ -6,11 +6,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A solution that was read stays within the input, and makes the same packet when it is sent. */
-static void check_solution(const struct packet *p, const uint8_t *data, size_t len)
+/* A message that was read stays within the input, and makes the same packet when it is sent. */
+static void check_message(const struct packet *p, const uint8_t *data, size_t len)
 {
     const struct broker_message m = {.routing_key = p->route,
                                      .message_id = p->id,
+                                     .type = p->type,
                                      .body = p->body,
                                      .len = p->len,
                                      .timestamp_s = p->timestamp_s};
@@ -31,8 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct packet_answer answer;
     struct packet p;
 
-    if (packet_read(data, len, &p) && p.kind == PACKET_SOLUTION)
-        check_solution(&p, data, len);
+    if (packet_read(data, len, &p) && p.kind != PACKET_PING)
+        check_message(&p, data, len);
     if (packet_answer_read(data, len, id, &result)) {
         packet_answer(id, result, &answer);
         assert(memcmp(answer.id, data + offsetof(struct packet_answer, id), sizeof answer.id) == 0);

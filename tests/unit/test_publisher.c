@@ -1,6 +1,7 @@
 /* The publisher and its programs, between them a socket, behind it a scripted broker. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/message/share.h"
 #include "frontend/publish/handover.h"
 #include "frontend/publish/packet.h"
 #include "frontend/publish/publisher.h"
@@ -120,9 +121,33 @@ static void test_packets(void **state)
     assert_int_equal(p.timestamp_s, 1700000000);
     assert_int_equal(p.len, 2);
     assert_memory_equal(p.body, "{}", 2);
+    assert_string_equal(p.type, SOLUTION_KIND);
     for (size_t n = 0; n < len; n++) /* cut anywhere */
         assert_false(packet_read(data, n, &p));
     assert_false(packet_read(data, len + 1, &p));
+}
+
+/* A share says that it is one; what is no message of ours goes another way. */
+static void test_kinds(void **state)
+{
+    static char data[PACKET_MAX];
+    struct broker_message m = message(id_a, "share.litecoin");
+    struct packet_head head;
+    struct iovec part[PACKET_PARTS];
+    struct packet p;
+
+    (void)state;
+    m.type = SHARE_KIND;
+    assert_true(packet_read(data, question(&m, data), &p));
+    assert_int_equal(p.kind, PACKET_SHARE);
+    assert_string_equal(p.type, SHARE_KIND);
+    m.type = "job";
+    assert_false(packet_question(&m, &head, part));
+    m.type = NULL;
+    assert_false(packet_question(&m, &head, part));
+    packet_ping(&head);
+    assert_true(packet_read(&head, sizeof head, &p));
+    assert_null(p.type);
 }
 
 /* Each byte of the head changed: never read as the same, and never beyond the packet. */
@@ -269,8 +294,9 @@ static void script_takes_none(struct fake *f)
  */
 static void test_foreign_routes(void **state)
 {
-    static const char *const routes[] = {"solution.bitcoin", "share.litecoin", "solution.",
-                                         "solution.litecoin.large", "solution.litecoinx"};
+    static const char *const routes[] = {
+        "solution.bitcoin",     "share.bitcoin",           "solution.",         "share.",
+        "share.litecoin.large", "solution.litecoin.large", "solution.litecoinx"};
     struct handover *h = handover_new(path);
     struct fixture f;
 
@@ -468,17 +494,12 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_packets),
-        cmocka_unit_test(test_damaged_packets),
-        cmocka_unit_test(test_what_does_not_fit),
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_fates),
-        cmocka_unit_test(test_two_programs),
-        cmocka_unit_test(test_foreign_routes),
-        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_full_house),
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_ends_with_answers),
+        cmocka_unit_test(test_packets),           cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_damaged_packets),   cmocka_unit_test(test_what_does_not_fit),
+        cmocka_unit_test(test_answers),           cmocka_unit_test(test_fates),
+        cmocka_unit_test(test_two_programs),      cmocka_unit_test(test_foreign_routes),
+        cmocka_unit_test(test_hostile),           cmocka_unit_test(test_full_house),
+        cmocka_unit_test(test_restart),           cmocka_unit_test(test_ends_with_answers),
         cmocka_unit_test(test_socket_is_private),
     };
 

@@ -1,0 +1,212 @@
+/* Work is wanted: getwork without parameters, getblocktemplate. */
+#include "frontend/getwork/mining.h"
+
+#include "common/base/clock.h"
+#include "frontend/getwork/newest.h"
+#include "frontend/getwork/say.h"
+#include "frontend/intake/intake.h"
+#include "frontend/intake/judge.h"
+
+#include <stdio.h>
+
+#define AGENT_BYTES      (4 * WORK_AGENT_CHARS + 1)
+#define LONGPOLL_PATH    "/lp/"
+#define TEMPLATE_MAX     (16u << 20) /* bytes of JSON: twice the largest block, and its ids */
+#define MICROS_OF_MINUTE 60000000
+
+/* What is found out on the way from a miner to its piece of search. */
+struct fetch {
+    struct mining *m;
+    struct intake in;
+    char agent[AGENT_BYTES], ip[WORK_IP_CHARS + 1];
+    const struct job *job;
+    enum intake_outcome outcome;
+    struct handout handout;
+};
+
+static bool may_add(void *ctx, enum intake_row row)
+{
+    const struct mining *m = ctx;
+    enum limit limit = row == INTAKE_MINER ? LIMIT_NEW_MINER : LIMIT_NEW_WORKER;
+
+    return judge_ip(m->s, m->rq, limit) == JUDGE_FINE;
+}
+
+static void begin(struct fetch *f, struct mining *m)
+{
+    f->m = m;
+    mining_agent(m, WORK_AGENT_CHARS, f->agent, sizeof f->agent);
+    snprintf(f->ip, sizeof f->ip, "%s", request_ip(m->rq));
+    f->in = (struct intake){.network = m->net->name,
+                            .address = m->who.address,
+                            .worker = m->who.worker,
+                            .ip = f->ip,
+                            .agent = f->agent,
+                            .may_add = may_add,
+                            .ctx = m};
+}
+
+static enum db_result choose_target(struct fetch *f, const struct ids_entry *ids, int64_t now_us,
+                                    struct u256 *ret)
+{
+    const struct vardiff *v = &f->m->net->vardiff;
+    struct vardiff_past past = {.n = 0};
+    enum db_result r = DB_OK;
+
+    if (v->enabled && !f->m->who.wish.given[WISH_FIXED])
+        r = vardiff_read(f->m->s->db, v, ids->miner_id, ids->worker_id, &past);
+    vardiff_target(v, &f->m->who.wish, &past, now_us / MICROS_OF_MINUTE, ret);
+    return r;
+}
+
+static enum db_result hand_out(struct fetch *f, const struct ids_entry *ids)
+{
+    int64_t now_us = clock_real_us();
+    struct u256 target;
+    enum db_result r = choose_target(f, ids, now_us, &target);
+
+    if (r != DB_OK)
+        return r;
+    handout_make(f->job, &target, now_us, &f->handout);
+    const struct intake_piece piece = {&f->handout.work_id, &f->job->id, f->handout.extranonce,
+                                       f->job->extranonce_size, &target};
+    return intake_add_piece(f->m->s->db, &f->in, ids, &piece);
+}
+
+/* Over a new connection ids may be those of another database: once more, then (intake.h). */
+static enum db_result find_and_hand_out(struct fetch *f)
+{
+    struct service *s = f->m->s;
+
+    for (int attempt = 1; attempt <= 2; attempt++) {
+        struct ids_entry ids;
+        enum db_result r = intake_ids(s->db, s->ids, &f->in, &f->outcome, &ids);
+
+        if (r == DB_OK && f->outcome == INTAKE_DONE)
+            r = hand_out(f, &ids);
+        if (r != DB_OK || f->outcome != INTAKE_DONE || ids.connection == db_connection(s->db))
+            return r;
+    }
+    return DB_UNAVAILABLE;
+}
+
+/* False: the miner has its answer. */
+static bool piece(struct fetch *f)
+{
+    struct mining *m = f->m;
+    struct service *s = m->s;
+
+    if (judge_ip(s, m->rq, LIMIT_OPEN_WORK) != JUDGE_FINE) {
+        mining_fail(m, 429, NULL, "Too many requests, slow down");
+        return false;
+    }
+    if (!service_begin_db(s) || !service_settle_db(s, newest_read(s->newest, mining_index(m), s->db,
+                                                                  m->net->name, &f->job))) {
+        mining_away(m);
+        return false;
+    }
+    if (!f->job) {
+        mining_fail(m, 503, "no_job", "There is no work now, try again");
+        return false;
+    }
+    if (!service_settle_db(s, find_and_hand_out(f))) {
+        mining_away(m);
+        return false;
+    }
+    if (f->outcome == INTAKE_DISABLED)
+        mining_fail(m, 200, "miner_disabled", "This miner is disabled; ask the pool why");
+    else if (f->outcome == INTAKE_NOT_NOW)
+        mining_fail(m, 429, NULL, "Too many requests, slow down");
+    return f->outcome == INTAKE_DONE;
+}
+
+static void longpoll_path(const struct mining *m, char *out, size_t size)
+{
+    snprintf(out, size, LONGPOLL_PATH "%s", m->net->name);
+}
+
+/* Where to wait, and where to go instead. */
+static void add_headers(struct mining *m)
+{
+    char path[REPLY_MAX_VALUE + 1];
+
+    longpoll_path(m, path, sizeof path);
+    if (m->s->conf->frontend.longpoll)
+        reply_header(m->reply, "X-Long-Polling", path);
+    if (m->net->conf->stratum && *m->net->conf->stratum)
+        reply_header(m->reply, "X-Stratum", m->net->conf->stratum);
+}
+
+void mining_work(struct mining *m)
+{
+    struct fetch f = {.job = NULL};
+
+    begin(&f, m);
+    if (!piece(&f))
+        return;
+    add_headers(m);
+    say_work(&m->reply->body, m->call.id, &f.handout);
+}
+
+/* --- getblocktemplate --- */
+
+struct writing {
+    struct fetch *f;
+    bool found, good;
+};
+
+static struct span bytes(const struct db_value *v)
+{
+    return db_is_null(v) ? (struct span){NULL, 0} : (struct span){v->data, v->len};
+}
+
+static bool write_template(void *ctx, const struct db_value *v, size_t n)
+{
+    struct writing *w = ctx;
+    struct mining *m = w->f->m;
+    const struct say_body body = {bytes(&v[0]), bytes(&v[1])};
+    char path[REPLY_MAX_VALUE + 1];
+
+    (void)n;
+    longpoll_path(m, path, sizeof path);
+    w->found = true;
+    w->good = say_template(&m->reply->body, m->call.id, w->f->job, &w->f->handout, &body,
+                           m->s->conf->frontend.longpoll ? path : NULL);
+    return false;
+}
+
+/* On which both known miners turn to getwork. */
+static void no_template(struct mining *m, const char *count)
+{
+    service_count(m->s, count);
+    m->reply->status = 404;
+    buf_clear(&m->reply->body);
+}
+
+void mining_template(struct mining *m)
+{
+    static const char sql[] =
+        "SELECT transactions, txids FROM intake_job_body WHERE id = ? AND network = ?";
+    struct fetch f = {.job = NULL};
+    struct writing w = {&f, false, false};
+    char id[UUID_TEXT_LEN + 1];
+
+    if (!m->call.segwit) { /* it would take the wrong ids for transactions with a witness */
+        no_template(m, "template_without_segwit");
+        return;
+    }
+    begin(&f, m);
+    if (!piece(&f))
+        return;
+    uuid_format(&f.job->id, id);
+    m->reply->body.max = TEMPLATE_MAX;
+    const struct db_value key[] = {DB_TEXT(id), DB_TEXT(m->net->name)};
+    if (!service_settle_db(m->s, db_query(m->s->db, sql, key, 2, write_template, &w)))
+        mining_away(m);
+    else if (!w.found)
+        mining_fail(m, 503, "no_job", "There is no work now, try again");
+    else if (!w.good)
+        no_template(m, "template_too_large");
+    else
+        add_headers(m);
+}
