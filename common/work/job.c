@@ -28,7 +28,7 @@ void job_merkle_root(const struct job *job, const uint8_t *extranonce, uint8_t r
 void job_work_id(const uint8_t root[32], struct uuid *ret)
 {
     memcpy(ret->b, root, sizeof(ret->b));
-    ret->b[6] = (root[6] & 0x0f) | 0x80;
+    ret->b[6] = (root[6] & 0x0f) | 0x40;
     ret->b[8] = (root[8] & 0x3f) | 0x80;
 }
 

@@ -68,10 +68,11 @@ bool job_coinbase(const struct job *job, const uint8_t *extranonce, struct buf *
 /* The merkle root in internal order of the block with this extranonce. */
 void job_merkle_root(const struct job *job, const uint8_t *extranonce, uint8_t root[32]);
 
-/* The id of the work (table `work`) in which a header with this root is searched for: a UUID of
- * version 8 whose other 122 bits are those of the root's first 16 bytes. Whoever has a header finds
- * its work by it; that the whole root is the work's own, the worker sees from job and extranonce.
- */
+/* The id of the work (table `work`) in which a header with this root is searched for: a UUID whose
+ * 122 bits besides version and variant are those of the root's first 16 bytes. Whoever has a header
+ * finds its work by it; that the whole root is the work's own, the worker sees from job and
+ * extranonce. The version is 4 (random), which these bits look like: MariaDB's type UUID refuses
+ * some values of version 8. */
 void job_work_id(const uint8_t root[32], struct uuid *ret);
 
 /* The header to be hashed. */

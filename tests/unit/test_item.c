@@ -105,7 +105,7 @@ static char *job_share(size_t *ret_len)
 static void test_share_of_job(void **state)
 {
     static const char work[] =
-        "24252627-2829-8a2b-ac2d-2e2f30313233"; /* 0x24 is the root's first */
+        "24252627-2829-4a2b-ac2d-2e2f30313233"; /* 0x24 is the root's first */
     const char *wrong;
     char text[UUID_TEXT_LEN + 1];
     size_t len;
