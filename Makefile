@@ -32,7 +32,7 @@ BACKEND  := $(call lib_objects,backend)
 TOOLLIB  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/tools/lib/*.c))
 ARCHIVE   = $(BUILD)/lib$(1).a
 
-PROGRAMS := $(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(BUILD)/penstock-worker $(BUILD)/penstock-jobs $(BUILD)/penstock-poke $(BUILD)/penstock-task $(BUILD)/penstockctl
+PROGRAMS := $(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(BUILD)/penstock-live $(BUILD)/penstock-worker $(BUILD)/penstock-jobs $(BUILD)/penstock-poke $(BUILD)/penstock-task $(BUILD)/penstockctl
 TOOLS    := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 ITESTS   := $(patsubst tests/integration/%.c,$(BUILD)/integration/%,$(wildcard tests/integration/*.c))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -55,6 +55,9 @@ $(BUILD)/penstock-frontend: $(BUILD)/frontend/fcgi/main.o $(call ARCHIVE,fronten
 
 $(BUILD)/penstock-publisher: $(BUILD)/frontend/publish/main.o $(call ARCHIVE,frontend) $(call ARCHIVE,common)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common)
+
+$(BUILD)/penstock-live: $(BUILD)/frontend/live/main.o $(call ARCHIVE,frontend) $(call ARCHIVE,common)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common) $(LIBS_frontend)
 
 $(BUILD)/penstock-worker: $(BUILD)/backend/worker/main.o $(call ARCHIVE,backend) $(call ARCHIVE,common)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_common) $(LIBS_backend)

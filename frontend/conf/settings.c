@@ -228,6 +228,11 @@ static const struct conf_section vardiff_section = {
             "getblocktemplate). They become harder for who delivers many.",
     .offset = offsetof(struct frontend_conf, vardiff),
     .settings = vardiff_settings};
+static const struct conf_section live_section = {
+    .name = "live",
+    .text = "penstock-live, which holds miners who wait for new work ([frontend] longpoll).",
+    .offset = offsetof(struct frontend_conf, live),
+    .settings = live_settings};
 static const struct conf_section network_section = {
     .name = "network",
     .text = "A network this pool serves. NAME is its name in the database, in queues and as "
@@ -238,8 +243,8 @@ static const struct conf_section network_section = {
     .settings = network_settings};
 
 static const struct conf_section *const sections[] = {
-    &log_section,    &database_section, &broker_section,  &own_section, &site_section,
-    &limits_section, &vardiff_section,  &network_section, NULL};
+    &log_section,    &database_section, &broker_section, &own_section,     &site_section,
+    &limits_section, &vardiff_section,  &live_section,   &network_section, NULL};
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -440,6 +445,14 @@ static char *check(const void *p)
 const struct conf_schema publisher_schema = {
     .program = "penstock-publisher",
     .text = "Publishes to the broker for all frontend processes of this machine.",
+    .size = sizeof(struct frontend_conf),
+    .sections = sections,
+    .check = check,
+};
+
+const struct conf_schema live_schema = {
+    .program = "penstock-live",
+    .text = "Holds miners who wait for new work, behind Apache.",
     .size = sizeof(struct frontend_conf),
     .sections = sections,
     .check = check,

@@ -4,6 +4,7 @@
 
 #include "common/conf/shared.h"
 #include "frontend/conf/limits.h"
+#include "frontend/conf/live.h"
 #include "frontend/conf/vardiff.h"
 
 #define FRONTEND_CONF_PATH "/etc/penstock/frontend.conf"
@@ -57,10 +58,12 @@ struct frontend_conf {
     struct site_conf site;
     struct limits_conf limits;
     struct vardiff_conf vardiff;
+    struct live_conf live;
     struct conf_list networks; /* of struct frontend_network */
 };
 
 extern const struct conf_schema frontend_schema;
 extern const struct conf_schema publisher_schema; /* of the same file */
+extern const struct conf_schema live_schema;      /* likewise */
 
 #endif
