@@ -147,7 +147,7 @@ static enum db_result settle(struct status_reader *r, int64_t until_min)
 
     for (size_t i = 0; i < r->settled.n && result == DB_OK; i++) {
         struct network_status *s = &r->settled.network[i];
-        *s = (struct network_status){.name = s->name};
+        *s = (struct network_status){.name = s->name, .unpaid = s->unpaid};
         result = read_range(r->db, s, r->since_min, until_min);
     }
     r->settled_min = result == DB_OK ? until_min : -1;
