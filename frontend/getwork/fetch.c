@@ -2,6 +2,7 @@
 #include "frontend/getwork/mining.h"
 
 #include "common/base/clock.h"
+#include "frontend/getwork/longpoll.h"
 #include "frontend/getwork/newest.h"
 #include "frontend/getwork/say.h"
 #include "frontend/intake/intake.h"
@@ -10,9 +11,10 @@
 #include <stdio.h>
 
 #define AGENT_BYTES      (4 * WORK_AGENT_CHARS + 1)
-#define LONGPOLL_PATH    "/lp/"
 #define TEMPLATE_MAX     (16u << 20) /* bytes of JSON: twice the largest block, and its ids */
 #define MICROS_OF_MINUTE 60000000
+
+_Static_assert(LONGPOLL_URL_SIZE <= REPLY_MAX_VALUE + 1, "it goes into a header");
 
 /* What is found out on the way from a miner to its piece of search. */
 struct fetch {
@@ -120,19 +122,20 @@ static bool piece(struct fetch *f)
     return f->outcome == INTAKE_DONE;
 }
 
-static void longpoll_path(const struct mining *m, char *out, size_t size)
+static void where_to_wait(const struct mining *m, char out[LONGPOLL_URL_SIZE])
 {
-    snprintf(out, size, LONGPOLL_PATH "%s", m->net->name);
+    longpoll_url(&m->s->conf->live, request_variable(m->rq, "REQUEST_SCHEME"),
+                 request_header(m->rq, "Host"), m->net->name, out);
 }
 
 /* Where to wait, and where to go instead. */
 static void add_headers(struct mining *m)
 {
-    char path[REPLY_MAX_VALUE + 1];
+    char url[LONGPOLL_URL_SIZE];
 
-    longpoll_path(m, path, sizeof path);
+    where_to_wait(m, url);
     if (m->s->conf->frontend.longpoll)
-        reply_header(m->reply, "X-Long-Polling", path);
+        reply_header(m->reply, "X-Long-Polling", url);
     if (m->net->conf->stratum && *m->net->conf->stratum)
         reply_header(m->reply, "X-Stratum", m->net->conf->stratum);
 }
@@ -165,13 +168,13 @@ static bool write_template(void *ctx, const struct db_value *v, size_t n)
     struct writing *w = ctx;
     struct mining *m = w->f->m;
     const struct say_body body = {bytes(&v[0]), bytes(&v[1])};
-    char path[REPLY_MAX_VALUE + 1];
+    char url[LONGPOLL_URL_SIZE];
 
     (void)n;
-    longpoll_path(m, path, sizeof path);
+    where_to_wait(m, url);
     w->found = true;
     w->good = say_template(&m->reply->body, m->call.id, w->f->job, &w->f->handout, &body,
-                           m->s->conf->frontend.longpoll ? path : NULL);
+                           m->s->conf->frontend.longpoll ? url : NULL);
     return false;
 }
 

@@ -96,10 +96,10 @@ static const struct refusal *read_call(const struct http_ask *ask, struct call *
 const struct refusal *ask_read(const struct ask_rules *rules, const struct http_ask *ask,
                                const char *peer, struct caller *ret)
 {
-    const size_t prefix = strlen(ASK_PATH);
+    const size_t prefix = strlen(LONGPOLL_PATH);
 
     strcpy(ret->call.id, "null");
-    struct net *net = strncmp(ask->path, ASK_PATH, prefix) == 0
+    struct net *net = strncmp(ask->path, LONGPOLL_PATH, prefix) == 0
                           ? net_named(rules->nets, rules->nets_n, ask->path + prefix)
                           : NULL;
     if (!net || !find_sender(rules, ask, peer, ret))

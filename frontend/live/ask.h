@@ -2,9 +2,8 @@
 #ifndef PENSTOCK_FRONTEND_LIVE_ASK_H
 #define PENSTOCK_FRONTEND_LIVE_ASK_H
 
+#include "frontend/getwork/longpoll.h"
 #include "frontend/live/net.h"
-
-#define ASK_PATH "/lp/" /* and a network's name */
 
 struct ask_rules {
     struct net *nets;
