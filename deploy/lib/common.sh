@@ -65,6 +65,7 @@ use_state() {
     [[ $STATE =~ ^/[A-Za-z0-9._/-]+$ ]] ||
         usage_error "--state $STATE: only letters, digits and . _ - / may occur in the path"
     ((${#STATE} <= 80)) || usage_error "--state $STATE: longer than 80 characters (socket paths have a limit)"
+    use_chain
 }
 
 # write_file PATH [OWNER [MODE]]: standard input becomes the file, whole or not at all.

@@ -35,7 +35,7 @@ env_networks() {
         mapfile -t wallet < <(wallet_of "$network")
         env_line "PENSTOCK_POOL_ADDRESS_$name" "$(labelled_address pool pool "$network")"
         env_wallet "PENSTOCK_WALLET_$name" "${wallet[@]}"
-        env_wallet "PENSTOCK_NODE2_$name" "http://127.0.0.1:$PORT_MINER_RPC/wallet/miner" "$RPC_USER" \
+        env_wallet "PENSTOCK_NODE2_$name" "http://127.0.0.1:$PORT_MINER_RPC${CHAIN_MINER_PATH[$CHAIN]}" "$RPC_USER" \
             "$STATE/secret/miner/wallet.password"
     done
 }

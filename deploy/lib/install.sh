@@ -4,7 +4,8 @@ POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK='# Placed by penstock while it installs packages; removed afterwards.'
 INSTALL_LOCK=/run/lock/penstock-install.lock
 
-# packages PURPOSE…: the names in deploy/packages/PURPOSE.
+# packages PURPOSE…: the lines of deploy/packages/PURPOSE: NAME, or NAME:COMMAND for what need not be
+# Debian's.
 packages() {
     local purpose
     for purpose; do
@@ -13,8 +14,10 @@ packages() {
 }
 
 missing_packages() {
-    local name status
+    local name command status
     for name in $(packages "$@"); do
+        IFS=: read -r name command <<<"$name"
+        [[ -z $command ]] || ! command -v "$command" >/dev/null || continue
         status=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) || true
         [[ $status == installed ]] || printf '%s\n' "$name"
     done

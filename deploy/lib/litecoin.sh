@@ -3,6 +3,13 @@
 
 RPC_USER=penstock
 
+up_litecoin() {
+    running litecoind-pool && running litecoind-miner || prepare_litecoin
+    start_part litecoind-pool
+    start_part litecoind-miner
+    prepare_chain
+}
+
 prepare_litecoin() {
     node_conf litecoind-pool backend wallet "$PORT_WALLET_RPC" \
         bind=127.0.0.1:"$PORT_WALLET_P2P" listen=1 \
@@ -81,6 +88,10 @@ ensure_wallet() {
 # labelled_address pool|miner WALLET LABEL: always the same one.
 labelled_address() {
     local known
+    if [[ $CHAIN == bitcoin ]]; then
+        bcoin_address "$@"
+        return
+    fi
     if known=$(rpc "$1" "$2" getaddressesbylabel "[\"$3\"]" 2>/dev/null); then
         jq -er 'keys[0]' <<<"$known"
     else

@@ -3,8 +3,18 @@
 
 SHARE_TARGET=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff # easiest: shares come fast
 FRONTEND_PROCESSES=96
-declare -A NETWORK_NAMES=([litecoin]='Litecoin regtest' [litecoin-b]='Litecoin regtest B')
-declare -A NETWORK_ALIASES=([litecoin]=regtest [litecoin-b]='')
+declare -A NETWORK_NAMES=([litecoin]='Litecoin regtest' [litecoin-b]='Litecoin regtest B'
+    [bitcoin]='Bitcoin regtest' [bitcoin-b]='Bitcoin regtest B')
+declare -A NETWORK_ALIASES=([litecoin]=regtest [litecoin-b]='' [bitcoin]=regtest [bitcoin-b]='')
+# Of each chain. There is no paying from bcoin's wallet (INSTALL.md says why).
+declare -A CHAIN_SYMBOL=([litecoin]=rLTC [bitcoin]=rBTC)
+declare -A CHAIN_ALGORITHM=([litecoin]=scrypt [bitcoin]=sha256d)
+declare -A CHAIN_ADDRESSES=(
+    [litecoin]='p2pkh_versions = 111\np2sh_versions = 58 196\nbech32_prefix = rltc\n'
+    [bitcoin]='p2pkh_versions = 60\np2sh_versions = 26\nbech32_prefix = rb\n')
+declare -A CHAIN_MONEY=([litecoin]='' [bitcoin]='payouts = no\n')
+declare -A CHAIN_POOL_PATH=([litecoin]=/wallet/pool [bitcoin]=/)
+declare -A CHAIN_MINER_PATH=([litecoin]=/wallet/miner [bitcoin]=/)
 declare -A FOREIGN_WALLET=() # network -> URL,USER,PASSWORD_FILE of `up --wallet`
 
 # servers TIER: the sections that name the servers and TIER's accounts on them.
@@ -28,14 +38,15 @@ broker_patience() { printf 'connect_timeout_ms = 2000\nconfirm_timeout_ms = 1000
 network_section() {
     printf '[network %s]\naliases = %s\npool_address = %s\n' \
         "$1" "${NETWORK_ALIASES[$1]}" "$(labelled_address pool pool "$1")"
-    printf 'p2pkh_versions = 111\np2sh_versions = 58 196\nbech32_prefix = rltc\n'
+    printf '%b' "${CHAIN_ADDRESSES[$CHAIN]}"
 }
 
 backend_network() {
     network_section "$1"
-    printf 'family = bitcoin\nalgorithm = scrypt\nhalving_interval = 150\nshare_target_limit = %s\n' \
-        "$SHARE_TARGET"
+    printf 'family = bitcoin\nalgorithm = %s\nhalving_interval = 150\nshare_target_limit = %s\n' \
+        "${CHAIN_ALGORITHM[$CHAIN]}" "$SHARE_TARGET"
     regtest_money
+    printf '%b' "${CHAIN_MONEY[$CHAIN]}"
 }
 
 # A chain of its own, whose blocks are seconds apart: nothing waits for hours or days.
@@ -46,7 +57,7 @@ regtest_money() {
 
 # wallet_of NETWORK: its wallet's URL, user and password file, on three lines.
 wallet_of() {
-    local url=http://127.0.0.1:$PORT_WALLET_RPC/wallet/pool user=$RPC_USER
+    local url=http://127.0.0.1:$PORT_WALLET_RPC${CHAIN_POOL_PATH[$CHAIN]} user=$RPC_USER
     local file=$STATE/secret/backend/wallet.password
     if [[ ${FOREIGN_WALLET[$1]:-} ]]; then
         IFS=, read -r url user file <<<"${FOREIGN_WALLET[$1]}"
@@ -85,7 +96,8 @@ prepare_configuration() {
         for network in "${NETWORKS[@]}"; do
             network_section "$network"
             printf 'share_target = %s\ntip_max_age_s = 0\n' "$SHARE_TARGET" # the chain rests when nobody mines
-            printf 'coin_name = %s\ncoin_symbol = rLTC\n' "${NETWORK_NAMES[$network]}"
+            printf 'miners = action getwork\n'
+            printf 'coin_name = %s\ncoin_symbol = %s\n' "${NETWORK_NAMES[$network]}" "${CHAIN_SYMBOL[$CHAIN]}"
         done
     } | write_file "$conf/frontend.conf"
     {
@@ -139,13 +151,14 @@ ready_schedule() { running "$1"; }
 # A share every half second, a block every 30 s at most: the subsidy halves every 150 blocks.
 launch_miner() {
     launch "$1" miner -- "$STATE/bin/tools/action-miner" --url "https://127.0.0.1:$PORT_HTTPS" \
-        --ca "$STATE/tls/ca.pem" --network litecoin --miner "$(labelled_address miner miner payout)/demo" \
-        --node-url "http://127.0.0.1:$PORT_MINER_RPC/wallet/miner" --node-user "$RPC_USER" \
+        --ca "$STATE/tls/ca.pem" --network "${NETWORKS[0]}" --algorithm "${CHAIN_ALGORITHM[$CHAIN]}" --miner "$(labelled_address miner miner payout)/demo" \
+        --node-url "http://127.0.0.1:$PORT_MINER_RPC${CHAIN_MINER_PATH[$CHAIN]}" --node-user "$RPC_USER" \
         --node-password-file "$STATE/secret/miner/wallet.password" --interval-ms 500 --block-every 30
 }
 ready_miner() { running "$1"; }
 
 launch_blocks() {
-    launch "$1" miner RPC_USER="$RPC_USER" -- bash "$STATE/bin/demo-blocks" "$STATE"
+    launch "$1" miner RPC_USER="$RPC_USER" RPC_PATH="${CHAIN_MINER_PATH[$CHAIN]}" \
+        ADDRESS="$(labelled_address miner miner mining)" -- bash "$STATE/bin/demo-blocks" "$STATE"
 }
 ready_blocks() { running "$1"; }

@@ -7,8 +7,24 @@
 #   DIR/bin/       the programs that this state runs       DIR/archive/        accepted solutions (backend)
 
 PORT_REGISTRY=/run/lock/penstock-ports
-PORT_NAMES=(HTTPS HTTP MARIADB AMQP ERLANG EPMD WALLET_RPC WALLET_P2P MINER_RPC MINER_P2P METRICS POKE)
-NETWORKS=(litecoin litecoin-b)
+PORT_NAMES=(HTTPS HTTP MARIADB AMQP ERLANG EPMD WALLET_RPC WALLET_P2P MINER_RPC MINER_P2P METRICS POKE WALLET_HTTP
+    MINER_HTTP)
+PORT_BLOCK=32
+
+# The chain that a state's nodes are of, and the networks that its pool serves, all on this chain.
+declare -A CHAIN_NETWORKS=([litecoin]='litecoin litecoin-b' [bitcoin]='bitcoin bitcoin-b')
+declare -A CHAIN_NODES=([litecoin]=Litecoin [bitcoin]=bcoin)
+declare -A CHAIN_PACKAGES=([litecoin]=run [bitcoin]=bcoin)
+
+CHAIN=litecoin
+read -ra NETWORKS <<<"${CHAIN_NETWORKS[$CHAIN]}"
+
+# Sets CHAIN and NETWORKS; with a name, for a new state.
+use_chain() {
+    CHAIN=${1:-litecoin}
+    [[ ! -s $STATE/conf/chain ]] || CHAIN=$(<"$STATE/conf/chain")
+    read -ra NETWORKS <<<"${CHAIN_NETWORKS[$CHAIN]}"
+}
 
 make_folders() {
     local name
@@ -16,6 +32,7 @@ make_folders() {
     chmod 755 "$STATE"
     check_reachable
     mkdir -p "$STATE"/{bin,conf,log/up,pid,lock,run,site,tls,secret}
+    printf '%s\n' "$CHAIN" | write_file "$STATE/conf/chain"
     make_folder backend 700 archive
     make_folder mariadb 711 run/mariadb
     make_folder frontend 755 run/frontend
@@ -61,7 +78,7 @@ choose_port_block() {
     local base name try
     forget_deleted_states
     for ((try = 0; try < 200; try++)); do
-        base=$((20000 + SRANDOM % 750 * 16))
+        base=$((20000 + SRANDOM % 375 * PORT_BLOCK))
         port_block_free "$base" || continue
         printf '%s %s\n' "$base" "$STATE" >>"$PORT_REGISTRY"
         for name in "${PORT_NAMES[@]}"; do
@@ -69,7 +86,7 @@ choose_port_block() {
         done | write_file "$STATE/conf/ports"
         return
     done
-    say "No 16 consecutive free ports found between 20000 and 32000."
+    say "No $PORT_BLOCK consecutive free ports found between 20000 and 32000."
     return 1
 }
 
@@ -85,9 +102,11 @@ forget_deleted_states() {
 # Neither registered by another state, nor listened on by anyone.
 port_block_free() {
     local base=$1 port used
-    ! grep -q "^$base " "$PORT_REGISTRY" || return 1
+    for ((port = base; port < base + PORT_BLOCK; port += 16)); do # of earlier versions, too
+        ! grep -q "^$port " "$PORT_REGISTRY" || return 1
+    done
     used=$(listening_ports)
-    for ((port = base; port < base + 16; port++)); do
+    for ((port = base; port < base + PORT_BLOCK; port++)); do
         [[ $used != *" $port "* ]] || return 1
     done
 }
