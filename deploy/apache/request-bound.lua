@@ -8,7 +8,10 @@ require 'apache2'
 local MAX_VARIABLES = 64000
 local PER_HEADER = 13 -- HTTP_, and up to 4 bytes each for the lengths of name and value
 
-local MAX_BODY = 9437184 -- as FcgidMaxRequestLen, and body_max_bytes in frontend.conf
+local MAX_BODY = 9437184 -- as body_max_bytes in frontend.conf
+
+-- Where cpuminer-multi mines, whose bodies are all chunked: the programs bound these (body_max_bytes).
+local MINING = "^/[%w_-]*/?$"
 
 local function variables(r, headers)
     -- REQUEST_URI; QUERY_STRING; SCRIPT_NAME, SCRIPT_FILENAME, PATH_INFO, PATH_TRANSLATED
@@ -26,7 +29,7 @@ function bound(r)
         r:warn("headers and URI of " .. bytes .. " bytes refused, at most " .. MAX_VARIABLES .. " fit")
         return 431
     end
-    if r.headers_in["Transfer-Encoding"] then
+    if r.headers_in["Transfer-Encoding"] and not (r.method == "POST" and string.match(r.uri, MINING)) then
         r:warn("body of unannounced length refused")
         return 411
     end

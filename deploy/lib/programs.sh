@@ -96,7 +96,7 @@ prepare_configuration() {
         for network in "${NETWORKS[@]}"; do
             network_section "$network"
             printf 'share_target = %s\ntip_max_age_s = 0\n' "$SHARE_TARGET" # the chain rests when nobody mines
-            printf 'miners = action getwork\n'
+            printf 'algorithm = %s\nminers = action getwork\n' "${CHAIN_ALGORITHM[$CHAIN]}"
             printf 'coin_name = %s\ncoin_symbol = %s\n' "${NETWORK_NAMES[$network]}" "${CHAIN_SYMBOL[$CHAIN]}"
         done
     } | write_file "$conf/frontend.conf"

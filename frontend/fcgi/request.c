@@ -79,16 +79,15 @@ enum body_result request_body(const struct request *rq, struct buf *ret)
 {
     char chunk[65536];
     long long announced = announced_length(rq);
+    bool fits = true;
 
     if (announced >= 0 && (unsigned long long)announced > ret->max)
         return BODY_TOO_LONG;
-    for (;;) {
-        size_t n = rq->read(rq->ctx, chunk, sizeof chunk);
-
-        if (n == 0)
-            break;
-        if (!buf_add(ret, chunk, n))
-            return BODY_TOO_LONG;
-    }
+    /* To its end in any case: a web server that cannot send on all of it would not hear the answer.
+     */
+    for (size_t n; (n = rq->read(rq->ctx, chunk, sizeof chunk)) > 0;)
+        fits = fits && buf_add(ret, chunk, n);
+    if (!fits)
+        return BODY_TOO_LONG;
     return announced >= 0 && ret->len < (unsigned long long)announced ? BODY_SHORT : BODY_OK;
 }

@@ -114,34 +114,39 @@ static bool add_coinbase(struct buf *out, const struct job *job, const struct ha
 
 static bool add_head(struct buf *out, const struct job *job, const struct handout *h)
 {
-    char prev[65], target[65], work_id[UUID_TEXT_LEN + 1], longpollid[SAY_LONGPOLLID_SIZE];
+    char prev[65], target[65], work_id[UUID_TEXT_LEN + 1];
 
     u256_to_hex(&job->prev, prev);
     u256_to_hex(&h->target, target);
     uuid_format(&h->work_id, work_id);
-    say_longpollid(job, longpollid);
     return buf_addf(
         out,
         "{\"result\":{\"capabilities\":[\"coinbasetxn\",\"workid\"],\"version\":%lu,"
         "\"rules\":[\"segwit\"],\"previousblockhash\":\"%s\",\"height\":%lu,\"bits\":\"%08lx\","
         "\"curtime\":%lu,\"mintime\":%lu,\"noncerange\":\"00000000ffffffff\",\"target\":\"%s\","
-        "\"mutable\":[\"time\",\"submit/coinbase\"],\"workid\":\"%s\",\"longpollid\":\"%s\"",
+        "\"mutable\":[\"time\",\"submit/coinbase\"],\"workid\":\"%s\"",
         (unsigned long)job->version, prev, (unsigned long)job->height, (unsigned long)job->bits,
-        (unsigned long)h->time, (unsigned long)job->min_time, target, work_id, longpollid);
+        (unsigned long)h->time, (unsigned long)job->min_time, target, work_id);
+}
+
+/* Both or neither: a miner that has an id and no URI waits where it asked. */
+static bool add_longpoll(struct buf *out, const struct job *job, const char *uri)
+{
+    struct jsonw j = JSONW_INIT(out);
+    char id[SAY_LONGPOLLID_SIZE];
+
+    say_longpollid(job, id);
+    if (!buf_addf(out, ",\"longpollid\":\"%s\",", id))
+        return false;
+    jsonw_text(&j, "longpolluri", uri);
+    return !j.full;
 }
 
 bool say_template(struct buf *out, const char *id, const struct job *job, const struct handout *h,
                   const struct say_body *body, const char *longpoll_uri)
 {
-    struct jsonw j = JSONW_INIT(out);
-
-    if (!add_head(out, job, h))
-        return false;
-    if (longpoll_uri) {
-        buf_addf(out, ",");
-        jsonw_text(&j, "longpolluri", longpoll_uri);
-    }
-    return !j.full && buf_addf(out, ",\"coinbasetxn\":{\"data\":\"") && add_coinbase(out, job, h) &&
+    return add_head(out, job, h) && (!longpoll_uri || add_longpoll(out, job, longpoll_uri)) &&
+           buf_addf(out, ",\"coinbasetxn\":{\"data\":\"") && add_coinbase(out, job, h) &&
            buf_addf(out, "\"},\"transactions\":[") && add_transactions(out, job, body) &&
            buf_addf(out, "]}" ANSWER_END, id);
 }

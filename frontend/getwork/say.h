@@ -31,8 +31,9 @@ struct say_body {
 };
 
 /* getblocktemplate for pooled mining (BIP 22, 23): coinbasetxn, the share target, workid, and
- * "submit/coinbase", by which transactions need not be sent back. LONGPOLL_URI NULL: no longpoll.
- * False, with OUT of no use, when it does not fit into OUT or BODY is none of that job. */
+ * "submit/coinbase", by which transactions need not be sent back. LONGPOLL_URI NULL: no longpoll,
+ * and no longpollid. False, with OUT of no use, when it does not fit into OUT or BODY is none of
+ * that job. */
 bool say_template(struct buf *out, const char *id, const struct job *job, const struct handout *h,
                   const struct say_body *body, const char *longpoll_uri);
 

@@ -219,7 +219,7 @@ def test_clear_refusals(client, headers, statuses):
     (b"POST /a%00b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [400, 404]),
     (b"POST /action.aspx HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [404]),
     (b"GET /no/thing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [404]),
-    (b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [405]),
+    (b"POST /isalive HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [405]),
     (b"GET /Action.aspx HTTP/1.1\r\nHost: x\r\n\r\n", [405]),
     (b"DELETE /Action.aspx HTTP/1.1\r\nHost: x\r\n\r\n", [405]),
     (b"TRACE /Action.aspx HTTP/1.1\r\nHost: x\r\n\r\n", [405]),

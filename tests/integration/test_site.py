@@ -573,7 +573,7 @@ def test_errors_are_for_whoever_asks(frontend):
         for accept in ({}, {"Accept": "*/*"}, {"Accept": "text/plain"}):
             assert frontend.get(path, headers=accept).body.endswith(b"<EOF><END></HTML>\n"), path
     assert frontend.get("/api/nothing", headers=BROWSER).json()["error"]["code"] == "not_found"
-    reply = frontend.get(f"/{NETWORK}/", method="POST", headers=BROWSER)
+    reply = frontend.get(f"/{NETWORK}/blocks/", method="POST", headers=BROWSER)
     assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD") and Page(reply)
 
 
