@@ -6,9 +6,9 @@ SAN    ?=
 FAULTS ?=
 BUILD  ?= build$(if $(SAN),/asan)$(if $(FAULTS),/faults)
 CC     ?= gcc
-PKGS_common   = libmariadb librabbitmq jansson inih libsystemd libcrypto
+PKGS_common   = libmariadb librabbitmq jansson inih libsystemd libcrypto libmicrohttpd
 PKGS_frontend =
-PKGS_backend  = libcurl libmicrohttpd
+PKGS_backend  = libcurl
 PKG_CONFIG   ?= pkg-config
 
 # Debian's hardening flags (dpkg-buildflags), with every warning an error.

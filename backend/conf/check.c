@@ -3,6 +3,7 @@
 #include "common/base/ipnet.h"
 #include "common/base/mem.h"
 #include "common/coin/address.h"
+#include "common/metrics/listener.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -22,39 +23,6 @@ bool former_address_parse(const char *word, size_t *ret_len, int64_t *ret_until_
         return false;
     *ret_len = (size_t)(equals - word);
     *ret_until_us = (int64_t)timegm(&tm) * 1000000;
-    return true;
-}
-
-static bool is_loopback(const struct ip *ip)
-{
-    static const uint8_t v6[16] = {[15] = 1};
-
-    return memcmp(ip->byte, v6, sizeof v6) == 0 || (ip_is_v4(ip) && ip->byte[12] == 127);
-}
-
-bool loopback_address_parse(const char *text, struct sockaddr_in6 *ret)
-{
-    const char *colon = strrchr(text, ':');
-    char host[IP_TEXT_SIZE + 2] = "", *end;
-    struct ip ip;
-
-    if (colon == NULL || (size_t)(colon - text) >= sizeof host || colon[1] < '0' || colon[1] > '9')
-        return false;
-    memcpy(host, text, (size_t)(colon - text));
-    long port = strtol(colon + 1, &end, 10);
-    size_t n = strlen(host);
-
-    if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
-        host[n - 1] = '\0';
-        memmove(host, host + 1, n - 1);
-    } else if (strchr(host, ':') != NULL) {
-        return false;
-    }
-    if (*end != '\0' || port < 1 || port > 65536 - METRICS_PORTS || !ip_parse(host, &ip) ||
-        !is_loopback(&ip))
-        return false;
-    *ret = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-    memcpy(&ret->sin6_addr, ip.byte, sizeof ip.byte);
     return true;
 }
 
@@ -192,19 +160,29 @@ static char *check_wallet(const struct backend_conf *conf, const struct wallet_c
     return NULL;
 }
 
+static char *check_metrics(const char *section, const char *address)
+{
+    struct sockaddr_in6 a;
+
+    if (*address == '\0' || loopback_address_parse(address, &a))
+        return NULL;
+    return mem_sprintf("[%s] metrics: '%s' is no loopback address with a port; write "
+                       "127.0.0.1:PORT, at most %d",
+                       section, address, 65536 - METRICS_PORTS);
+}
+
 char *backend_conf_check(const void *data)
 {
     const struct backend_conf *conf = data;
-    struct sockaddr_in6 address;
-    char *wrong = NULL;
+    char *wrong = check_metrics("worker", conf->worker.metrics);
 
+    if (wrong == NULL)
+        wrong = check_metrics("jobs", conf->jobs.metrics);
+    if (wrong != NULL)
+        return wrong;
     if (conf->worker.prefetch < conf->worker.batch_max)
         return mem_sprintf("[worker] prefetch: %lld is less than batch_max %lld; raise it",
                            (long long)conf->worker.prefetch, (long long)conf->worker.batch_max);
-    if (*conf->worker.metrics != '\0' && !loopback_address_parse(conf->worker.metrics, &address))
-        return mem_sprintf("[worker] metrics: '%s' is no loopback address with a port; write "
-                           "127.0.0.1:PORT, at most %d",
-                           conf->worker.metrics, 65536 - METRICS_PORTS);
     if (conf->networks.n == 0)
         return mem_sprintf("[network NAME]: there is none; add at least one");
     for (size_t i = 0; wrong == NULL && i < conf->networks.n; i++)

@@ -464,6 +464,15 @@ static const struct conf_setting jobs_settings[] = {
      .text = "File that holds a token without which such a datagram is ignored; none: it needs "
              "none.",
      .example = "/etc/penstock/secrets/poke"},
+    {.name = "metrics",
+     .type = CONF_STRING,
+     .offset = JOB(metrics),
+     .min = 0,
+     .max = 64,
+     .deflt = "",
+     .text = "Loopback address and port at which penstock-jobs answers GET /metrics, for "
+             "Prometheus. None: no metrics.",
+     .example = "127.0.0.1:9486"},
     {0},
 };
 

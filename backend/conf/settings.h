@@ -25,6 +25,7 @@ struct jobs_conf {
     char *tag;
     char *listen;     /* "": for no datagrams */
     char *token_file; /* "": none is asked for */
+    char *metrics;    /* ADDRESS:PORT; "": none */
 };
 
 /* [network NAME] */
@@ -135,11 +136,6 @@ static inline const struct wallet_conf *backend_wallet_at(const struct backend_c
 {
     return (const struct wallet_conf *)conf->wallets.item + i;
 }
-
-#define METRICS_PORTS 6 /* workers with the same settings take the next free one */
-/* "127.0.0.1:PORT" or "[::1]:PORT", of a loopback address, with room for METRICS_PORTS. An IPv4
- * address is held as IPv6 maps it. */
-bool loopback_address_parse(const char *text, struct sockaddr_in6 *ret);
 
 /* One word of former_pool_addresses: the length of the address in front of '=' and the time until
  * which it is accepted (exclusive). False when the word is malformed. */

@@ -3,6 +3,7 @@
 #include "backend/daemon/daemon.h"
 #include "backend/job/datagram.h"
 #include "backend/job/producer.h"
+#include "backend/job/watched.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -15,6 +16,7 @@ struct jobs {
     const struct backend_conf *conf;
     char *token; /* NULL: none is asked for */
     struct datagrams *datagrams;
+    struct watched *watched; /* NULL: nobody is told metrics */
     size_t n;
     struct made_for {
         const struct backend_network *net;
@@ -76,6 +78,19 @@ static void poke(void *ctx, const char *component)
             producer_poke(all->item[i].producer);
 }
 
+static void open_metrics(struct jobs *all)
+{
+    struct producer **producer = mem_resize(NULL, all->n + 1, sizeof(*producer));
+    char err[256];
+
+    for (size_t i = 0; i < all->n; i++)
+        producer[i] = all->item[i].producer;
+    all->watched = watched_open(all->conf->jobs.metrics, producer, all->n, err, sizeof(err));
+    if (all->watched == NULL)
+        log_error("jobs.no_metrics", LOG_STR("error", err));
+    free(producer);
+}
+
 /* Without the socket it is only later that a new block is known: no reason not to work. */
 static void start_jobs(void *ctx)
 {
@@ -85,6 +100,8 @@ static void start_jobs(void *ctx)
 
     for (size_t i = 0; i < all->n; i++)
         producer_start(all->item[i].producer);
+    if (all->conf->jobs.metrics[0] != '\0')
+        open_metrics(all);
     if (listen[0] == '\0')
         return;
     all->datagrams =
@@ -97,6 +114,7 @@ static void close_jobs(void *ctx)
 {
     struct jobs *all = ctx;
 
+    watched_close(&all->watched);
     datagrams_close(&all->datagrams);
     for (size_t i = 0; i < all->n; i++)
         producer_stop(all->item[i].producer);

@@ -1,5 +1,6 @@
 #include "backend/job/producer.h"
 
+#include "backend/job/signs.h"
 #include "backend/job/sources.h"
 #include "backend/job/store.h"
 #include "backend/task/lock.h"
@@ -34,6 +35,7 @@ struct producer {
     pthread_t thread;
     atomic_bool stop;
     _Atomic int64_t alive_ms;
+    struct producer_signs signs;
 
     /* of the leader */
     bool has_last;
@@ -143,6 +145,8 @@ static bool publish(struct producer *p)
                     LOG_STR("result", broker_result_name(r)),
                     LOG_STR("error", broker_error(p->broker)));
     p->unpublished = !done;
+    atomic_store(&p->signs.unpublished, !done);
+    atomic_fetch_add(&p->signs.publish_failed, !done);
     return done;
 }
 
@@ -173,10 +177,12 @@ static bool produce(struct producer *p, const struct block_template *t, size_t w
                                   .mweb = {t->mweb, t->mweb_len},
                                   .txids = {*t->tx_id, (size_t)t->tx_n * sizeof(*t->tx_id)}};
     const bool new_tip = !p->has_last || u256_cmp(&p->last.prev, &t->prev) != 0;
+    const int64_t begun_us = clock_real_us();
     char err[160];
     struct job job;
 
     if (!job_make(t, &plan, &job, err, sizeof(err))) {
+        atomic_fetch_add(&p->signs.refused, 1);
         sources_refused(p->sources, wallet, err);
         return true;
     }
@@ -192,7 +198,9 @@ static bool produce(struct producer *p, const struct block_template *t, size_t w
     p->last_wallet = wallet;
     p->last_ms = clock_mono_ms();
     p->content = content_of(t);
+    atomic_fetch_add(&p->signs.made, 1);
     publish(p);
+    histogram_add(&p->signs.making_us, &histogram_time_us, clock_real_us() - begun_us);
     log_job(p, &job, new_tip);
     return true;
 }
@@ -240,6 +248,7 @@ static void consider(struct producer *p, json_t *reply, size_t wallet)
     bool done = true;
 
     if (t == NULL) {
+        atomic_fetch_add(&p->signs.refused, 1);
         sources_refused(p->sources, wallet, err);
         return;
     }
@@ -296,6 +305,7 @@ static void tell_health(struct producer *p)
     sources_problem(p->sources, now, sizeof(now));
     if (now[0] == '\0')
         snprintf(now, sizeof(now), "%s", p->problem);
+    atomic_store(&p->signs.held, now[0] != '\0');
     if (strcmp(now, p->told) == 0 && clock_left_ms(p->told_ms) > 0)
         return;
     p->told_ms = clock_mono_ms() + HEALTH_MS;
@@ -329,6 +339,7 @@ static void lead(struct task_lock *lock, void *ctx)
 
     log_info("jobs.leads", LOG_STR("network", p->network));
     begin(p);
+    atomic_store(&p->signs.leads, true);
     sources_start(p->sources);
     while (!atomic_load(&p->stop) && still_leads(p, lock)) {
         atomic_store(&p->alive_ms, clock_mono_ms());
@@ -337,6 +348,9 @@ static void lead(struct task_lock *lock, void *ctx)
         tell_health(p);
     }
     sources_stop(p->sources);
+    atomic_store(&p->signs.leads, false);
+    atomic_store(&p->signs.held, false);
+    atomic_store(&p->signs.unpublished, false);
 }
 
 static void *producer_main(void *arg)
@@ -382,6 +396,16 @@ void producer_join(struct producer *p)
 void producer_poke(struct producer *p)
 {
     sources_poke(p->sources);
+}
+
+const struct producer_signs *producer_signs(const struct producer *p)
+{
+    return &p->signs;
+}
+
+const char *producer_network(const struct producer *p)
+{
+    return p->network;
 }
 
 int64_t producer_alive_ms(const struct producer *p)

@@ -48,6 +48,11 @@ void producer_join(struct producer *p);
 /* There may be a new block; from any thread. */
 void producer_poke(struct producer *p);
 
+/* What it did so far; from any thread, until it is closed. */
+struct producer_signs;
+const struct producer_signs *producer_signs(const struct producer *p);
+const char *producer_network(const struct producer *p);
+
 /* Monotonic time at which the thread last showed that it runs; from any thread. */
 int64_t producer_alive_ms(const struct producer *p);
 

@@ -1,10 +1,10 @@
 #include "backend/metrics/metrics.h"
 
-#include "backend/metrics/listener.h"
 #include "backend/metrics/stored.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/prom.h"
+#include "common/metrics/listener.h"
 
 #include <stdlib.h>
 
@@ -155,7 +155,7 @@ struct metrics *metrics_open(const struct backend_conf *conf, struct lane *const
     *m = (struct metrics){.lane = lane, .lanes = lanes};
     m->stored = stored_open(conf, err, err_size);
     if (m->stored != NULL)
-        m->listener = listener_open(conf->worker.metrics, write_all, m, err, err_size);
+        m->listener = listener_open(conf->worker.metrics, METRICS_PORTS, write_all, m, err, err_size);
     if (m->listener == NULL)
         metrics_close(&m);
     return m;

@@ -57,6 +57,8 @@ write_env() {
         env_accounts
         env_line PENSTOCK_RABBITMQCTL "$STATE/bin/rabbitmqctl"
         env_line PENSTOCK_METRICS "127.0.0.1:$PORT_METRICS" # the first worker's; the next port is the second's
+        env_line PENSTOCK_METRICS_JOBS "127.0.0.1:$PORT_JOBS_METRICS"
+        env_line PENSTOCK_METRICS_PUBLISHER "127.0.0.1:$PORT_PUBLISHER_METRICS"
         env_line PENSTOCK_BIN "$STATE/bin"
         env_line PENSTOCK_FRONTEND_CONF "$STATE/conf/frontend.conf"
         env_line PENSTOCK_BACKEND_CONF "$STATE/conf/backend.conf"

@@ -90,7 +90,8 @@ prepare_configuration() {
         database_section frontend
         broker_section frontend
         printf '[frontend]\nhealth_file = %s\n' "$STATE/run/frontend/health"
-        printf 'publisher_socket = %s\n' "$STATE/run/frontend/publisher"
+        printf 'publisher_socket = %s\npublisher_metrics = 127.0.0.1:%s\n' \
+            "$STATE/run/frontend/publisher" "$PORT_PUBLISHER_METRICS"
         printf '[site]\npool_name = Penstock demo pool\nurl = https://127.0.0.1:%s\n' "$PORT_HTTPS"
         printf '[limits]\nexempt = 127.0.0.0/8 ::1\n'
         for network in "${NETWORKS[@]}"; do
@@ -106,7 +107,7 @@ prepare_configuration() {
         broker_section backend
         broker_patience
         printf '[worker]\narchive_dir = %s\nmetrics = 127.0.0.1:%s\n' "$STATE/archive" "$PORT_METRICS"
-        printf '[jobs]\nlisten = 127.0.0.1:%s\n' "$PORT_POKE"
+        printf '[jobs]\nlisten = 127.0.0.1:%s\nmetrics = 127.0.0.1:%s\n' "$PORT_POKE" "$PORT_JOBS_METRICS"
         for network in "${NETWORKS[@]}"; do
             backend_network "$network"
         done

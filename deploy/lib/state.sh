@@ -72,6 +72,10 @@ choose_ports() {
     . "$STATE/conf/ports"
     # of a state from before there were these
     : "${PORT_METRICS:=$((PORT_HTTPS + 10))}" "${PORT_POKE:=$((PORT_HTTPS + 11))}"
+    # the last of the block: the second worker's metrics are at the port behind the first one's
+    [[ ${PORT_JOBS_METRICS:-} ]] ||
+        printf 'PORT_JOBS_METRICS=%s\nPORT_PUBLISHER_METRICS=%s\n' $((PORT_HTTPS + 14)) $((PORT_HTTPS + 15)) \
+            >>"$STATE/conf/ports"
 }
 
 choose_port_block() {

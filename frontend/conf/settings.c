@@ -5,6 +5,7 @@
 #include "common/coin/hash.h"
 #include "common/coin/u256.h"
 #include "common/message/solution.h"
+#include "common/metrics/listener.h"
 #include "frontend/getwork/vardiff.h"
 
 #include <stdlib.h>
@@ -43,6 +44,14 @@ static const struct conf_setting own_settings[] = {
      .example = "/run/penstock/publisher.socket",
      .text = "Where penstock-publisher of this machine listens, which publishes for all frontend "
              "processes; none, or while it is away: each publishes by itself."},
+    {.name = "publisher_metrics",
+     .type = CONF_STRING,
+     .offset = offsetof(struct frontend_own_conf, publisher_metrics),
+     .max = 64,
+     .deflt = "",
+     .example = "127.0.0.1:9492",
+     .text = "Loopback address and port at which penstock-publisher answers GET /metrics, for "
+             "Prometheus. None: no metrics."},
     {.name = "trusted_proxies",
      .type = CONF_WORDS,
      .offset = offsetof(struct frontend_own_conf, trusted_proxies),
@@ -412,6 +421,17 @@ static char *check_default(const struct frontend_conf *conf)
                                name);
 }
 
+static char *check_publisher_metrics(const char *address)
+{
+    struct sockaddr_in6 a;
+
+    if (!*address || loopback_address_parse(address, &a))
+        return NULL;
+    return mem_sprintf("[frontend] publisher_metrics: '%s' is no loopback address with a port; "
+                       "write 127.0.0.1:PORT, at most %d",
+                       address, 65536 - METRICS_PORTS);
+}
+
 static char *check(const void *p)
 {
     const struct frontend_conf *conf = p;
@@ -425,6 +445,8 @@ static char *check(const void *p)
         unfit = limits_check_networks("[frontend] metrics_from", &conf->frontend.metrics_from);
     if (!unfit)
         unfit = check_default(conf);
+    if (!unfit)
+        unfit = check_publisher_metrics(conf->frontend.publisher_metrics);
     if (!unfit)
         unfit = check_site(&conf->site);
     if (!unfit)

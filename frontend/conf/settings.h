@@ -13,7 +13,8 @@ struct frontend_own_conf {
     char *health_file;
     int64_t probe_interval_ms;
     int64_t body_max_bytes;
-    char *publisher_socket; /* "" = none */
+    char *publisher_socket;  /* "" = none */
+    char *publisher_metrics; /* ADDRESS:PORT; "": none */
     struct conf_words trusted_proxies;
     struct conf_words metrics_from;
     char *default_network; /* "": the first */

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/conf/options.h"
+#include "common/metrics/listener.h"
 #include "frontend/publish/publisher.h"
 
 #include <signal.h>
@@ -45,6 +46,20 @@ static void serve(struct publisher *p)
     }
 }
 
+/* It publishes all the same when nobody can be told of it. */
+static struct listener *open_metrics(const char *address, struct publisher *p)
+{
+    char err[256];
+
+    if (!*address)
+        return NULL;
+    struct listener *l =
+        listener_open(address, 1, watched_write, publisher_signs(p), err, sizeof err);
+    if (!l)
+        log_error("publisher.no_metrics", LOG_STR("why", err));
+    return l;
+}
+
 int main(int argc, char **argv)
 {
     char err[512];
@@ -60,12 +75,14 @@ int main(int argc, char **argv)
     }
     log_info("publisher.started", LOG_STR("version", PENSTOCK_VERSION),
              LOG_STR("socket", conf->frontend.publisher_socket));
+    struct listener *metrics = open_metrics(conf->frontend.publisher_metrics, p);
     sd_notify(0, "READY=1");
     serve(p);
     sd_notify(0, "STOPPING=1");
     publisher_end(p);
     while (!publisher_idle(p)) /* bounded by each message's deadline */
         publisher_work(p, TICK_MS);
+    listener_close(&metrics);
     publisher_close(&p);
     conf_free(&publisher_schema, conf);
     return 0;

@@ -30,9 +30,10 @@ _Static_assert(PUBLISHER_MAX_CLIENTS <= POSTS_MAX, "each has one message under w
 enum { EVENT_LISTENER = PUBLISHER_MAX_CLIENTS, EVENT_BROKER };
 
 struct client {
-    int fd;          /* -1: this place is free */
-    bool waiting;    /* for its answer */
-    uint32_t serial; /* of all who had this place: tells a late fate whose it is */
+    int fd;           /* -1: this place is free */
+    bool waiting;     /* for its answer */
+    uint32_t serial;  /* of all who had this place: tells a late fate whose it is */
+    int64_t since_us; /* when its message came */
     char id[UUID_TEXT_LEN + 1];
 };
 
@@ -44,6 +45,7 @@ struct publisher {
     uint64_t generation; /* of the broker's connection that EPOLL watches */
     int64_t look_ms;     /* when the broker is looked at although nobody asked */
     int64_t complain_ms; /* when its failure may be logged again */
+    struct publisher_signs signs;
     struct client client[PUBLISHER_MAX_CLIENTS];
     char data[PACKET_MAX + 1]; /* one more, by which a longer packet shows */
 };
@@ -201,6 +203,9 @@ static void complain(struct publisher *p, enum broker_result r)
 static void settle(struct publisher *p, struct client *c, enum broker_result r)
 {
     complain(p, r);
+    atomic_fetch_add(&p->signs.answered[r], 1);
+    if (r == BROKER_OK)
+        histogram_add(&p->signs.confirm_us, &histogram_time_us, clock_real_us() - c->since_us);
     answer(c, r);
 }
 
@@ -251,6 +256,7 @@ static void take(struct publisher *p, struct client *c)
         return;
     }
     memcpy(c->id, packet.id, sizeof c->id);
+    c->since_us = clock_real_us();
     if (packet.kind == PACKET_PING)
         answer(c, BROKER_OK);
     else if (!is_known(p, packet.route))
@@ -300,6 +306,22 @@ static void gather(struct publisher *p)
     settle_all(p);
 }
 
+static void tell_signs(struct publisher *p)
+{
+    uint64_t clients = 0;
+
+    for (size_t i = 0; i < PUBLISHER_MAX_CLIENTS; i++)
+        clients += p->client[i].fd >= 0;
+    atomic_store(&p->signs.clients, clients);
+    atomic_store(&p->signs.under_way, posts_under_way(p->posts));
+    atomic_store(&p->signs.connected, posts_fd(p->posts) >= 0);
+}
+
+struct publisher_signs *publisher_signs(struct publisher *p)
+{
+    return &p->signs;
+}
+
 void publisher_work(struct publisher *p, int timeout_ms)
 {
     struct epoll_event event[ROUND];
@@ -313,6 +335,7 @@ void publisher_work(struct publisher *p, int timeout_ms)
     posts_work(p->posts);
     settle_all(p);
     watch_broker(p);
+    tell_signs(p);
 }
 
 void publisher_end(struct publisher *p)

@@ -10,6 +10,7 @@
 #define PENSTOCK_FRONTEND_PUBLISH_PUBLISHER_H
 
 #include "frontend/conf/settings.h"
+#include "frontend/publish/watched.h"
 
 #define PUBLISHER_MAX_CLIENTS                                                                      \
     512 /* FastCGI programs of one machine: 96, or two sets after a reload */
@@ -26,6 +27,9 @@ void publisher_work(struct publisher *p, int timeout_ms);
 /* Takes nothing more. Rounds go on until publisher_idle(): nothing taken is unanswered. */
 void publisher_end(struct publisher *p);
 bool publisher_idle(const struct publisher *p);
+
+/* Valid until it is closed. */
+struct publisher_signs *publisher_signs(struct publisher *p);
 
 void publisher_close(struct publisher **p);
 

@@ -123,6 +123,46 @@ def test_tasks_and_books_are_told(env, addresses):
         assert 0 <= value(now, "penstock_unsettled_age_seconds", f'{{network="{network}"}}') < 600
 
 
+def told(address):
+    """What a program says there, which prometheus likes; it may be starting."""
+    assert poll(lambda: answers(address), 60)
+    text = read(address).text
+    check_metrics(text)
+    return text
+
+
+def test_jobs_are_told(env, rpc):
+    address, label = env["PENSTOCK_METRICS_JOBS"], '{network="litecoin"}'
+
+    def made():
+        return value(told(address), "penstock_jobs_made_total", label)
+
+    assert poll(lambda: value(told(address), "penstock_jobs_leading", label) == 1, 60)
+    assert poll(made, 60)  # it may have begun just now
+    before = made()
+    rpc("miner")("generatetoaddress", 1, env["PENSTOCK_POOL_ADDRESS_LITECOIN"])
+    assert poll(lambda: made() > before, 60)
+    assert poll(lambda: value(told(address), "penstock_jobs_making_seconds_count", label) >= before + 1, 60)
+    assert poll(lambda: value(told(address), "penstock_jobs_unpublished", label) == 0, 60)
+    assert value(told(address), "penstock_jobs_silent_seconds", label) < 600
+
+
+def test_the_publisher_is_told(env, address):
+    at, ok = env["PENSTOCK_METRICS_PUBLISHER"], '{result="ok"}'
+    before = value(told(at), "penstock_publisher_messages_total", ok)
+    confirms = value(told(at), "penstock_publisher_confirm_seconds_count")
+
+    def grows():  # frontends publish by themselves for a moment after it was away
+        done = mine(env, "litecoin", address, "--count", "1", "--blocks", "none")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return value(told(at), "penstock_publisher_messages_total", ok) > before
+
+    assert poll(grows, 60)
+    assert value(told(at), "penstock_publisher_confirm_seconds_count") > confirms
+    assert value(told(at), "penstock_publisher_connected") == 1
+    assert value(told(at), "penstock_publisher_clients") >= 1
+
+
 def test_there_is_nothing_else(addresses):
     address = addresses[0]
     assert read(address, "/").status_code == 404

@@ -6,9 +6,10 @@ import re
 import shutil
 import subprocess
 
+from action_client import poll
 from conftest import ROOT
 from test_health import get
-from test_metrics import addresses, read  # noqa: F401 (a fixture)
+from test_metrics import addresses, answers, read  # noqa: F401 (a fixture)
 
 PROMETHEUS = ROOT / "deploy/prometheus"
 ALERTS = PROMETHEUS / "penstock-alerts.yml"
@@ -22,9 +23,11 @@ def promtool(*command):
 
 
 def exported(env, addresses):  # noqa: F811
-    """Names of series, of the frontends and of a worker."""
+    """Names of series, of the frontends, a worker, penstock-jobs and penstock-publisher."""
     found = {"up"}
-    for text in (get(env, "/metrics").text, read(addresses[0]).text):
+    others = [env[f"PENSTOCK_METRICS_{name}"] for name in ("JOBS", "PUBLISHER")]
+    assert poll(lambda: all(answers(address) for address in others), 60)
+    for text in (get(env, "/metrics").text, *(read(address).text for address in (addresses[0], *others))):
         for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M):
             found |= {f"{name}_{end}" for end in ("bucket", "sum", "count")} if kind == "histogram" else {name}
     return found

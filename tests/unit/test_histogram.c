@@ -1,7 +1,7 @@
 /* Counts in classes, and how Prometheus reads them; loopback addresses of settings. */
-#include "backend/conf/settings.h"
 #include "common/base/histogram.h"
 #include "common/base/prom.h"
+#include "common/metrics/listener.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

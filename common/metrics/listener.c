@@ -1,6 +1,6 @@
-#include "backend/metrics/listener.h"
+#include "common/metrics/listener.h"
 
-#include "backend/conf/settings.h"
+#include "common/base/ipnet.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
@@ -22,6 +22,39 @@ struct listener {
     listener_fn *fn;
     void *ctx;
 };
+
+static bool is_loopback(const struct ip *ip)
+{
+    static const uint8_t v6[16] = {[15] = 1};
+
+    return memcmp(ip->byte, v6, sizeof v6) == 0 || (ip_is_v4(ip) && ip->byte[12] == 127);
+}
+
+bool loopback_address_parse(const char *text, struct sockaddr_in6 *ret)
+{
+    const char *colon = strrchr(text, ':');
+    char host[IP_TEXT_SIZE + 2] = "", *end;
+    struct ip ip;
+
+    if (colon == NULL || (size_t)(colon - text) >= sizeof host || colon[1] < '0' || colon[1] > '9')
+        return false;
+    memcpy(host, text, (size_t)(colon - text));
+    long port = strtol(colon + 1, &end, 10);
+    size_t n = strlen(host);
+
+    if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
+        host[n - 1] = '\0';
+        memmove(host, host + 1, n - 1);
+    } else if (strchr(host, ':') != NULL) {
+        return false;
+    }
+    if (*end != '\0' || port < 1 || port > 65536 - METRICS_PORTS || !ip_parse(host, &ip) ||
+        !is_loopback(&ip))
+        return false;
+    *ret = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    memcpy(&ret->sin6_addr, ip.byte, sizeof ip.byte);
+    return true;
+}
 
 /* An IPv4 address gets a socket of its family: IPv6 may be switched off. */
 static int bind_to(const struct sockaddr_in6 *a, uint16_t port)
@@ -115,8 +148,8 @@ static struct MHD_Daemon *start(struct listener *l, int fd)
                             (size_t)REQUEST_BYTES, MHD_OPTION_END);
 }
 
-struct listener *listener_open(const char *address, listener_fn *fn, void *ctx, char *err,
-                               size_t err_size)
+struct listener *listener_open(const char *address, int ports, listener_fn *fn, void *ctx,
+                               char *err, size_t err_size)
 {
     struct sockaddr_in6 a;
     uint16_t port = 0;
@@ -126,7 +159,7 @@ struct listener *listener_open(const char *address, listener_fn *fn, void *ctx, 
         snprintf(err, err_size, "'%s' is no loopback address with a port", address);
         return NULL;
     }
-    for (int i = 0; i < METRICS_PORTS && fd < 0; i++) {
+    for (int i = 0; i < ports && fd < 0; i++) {
         port = (uint16_t)(ntohs(a.sin6_port) + i);
         fd = bind_to(&a, port);
         if (fd < 0 && errno != EADDRINUSE)
