@@ -67,7 +67,7 @@ static void rejected_values(const struct record *rec, const struct row *row, str
     v[3] = DB_TEXT(reason_name(s->reason));
     v[4] = DB_TEXT(s->detail);
     v[5] = s->work.found ? DB_UINT(s->work.worker_id) : DB_NULL;
-    v[6] = s->has_work_id ? DB_TEXT(row->work_id) : DB_NULL;
+    v[6] = s->has_work_id && uuid_is_storable(&s->work_id) ? DB_TEXT(row->work_id) : DB_NULL;
     v[7] = s->has_pow_hash ? DB_BYTES(s->pow_hash.be, sizeof(s->pow_hash.be)) : DB_NULL;
     v[8] = DB_INT(s->received_us);
 }

@@ -59,6 +59,11 @@ void uuid_format(const struct uuid *id, char out[UUID_TEXT_LEN + 1])
     }
 }
 
+bool uuid_is_storable(const struct uuid *id)
+{
+    return id->b[6] < 0x80;
+}
+
 bool uuid_equal(const struct uuid *a, const struct uuid *b)
 {
     return memcmp(a->b, b->b, sizeof(a->b)) == 0;

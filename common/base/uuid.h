@@ -25,6 +25,11 @@ bool uuid_parse(const char *text, size_t len, struct uuid *ret);
 /* Writes 36 lower-case characters and a NUL. */
 void uuid_format(const struct uuid *id, char out[UUID_TEXT_LEN + 1]);
 
+/* MariaDB's type UUID takes it: one of a version above 7 may be refused there, since that type
+ * tells its two forms of storing apart by these bits. Whoever stores an id of a stranger asks
+ * first. */
+bool uuid_is_storable(const struct uuid *id);
+
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
 
 #endif

@@ -101,7 +101,8 @@ bool envelope_build(struct buf *b, const char *kind, const struct envelope *e)
 {
     char id[UUID_TEXT_LEN + 1];
 
-    if (!envelope_is_network(e->network) || !envelope_is_time(e->received_us))
+    if (!uuid_is_storable(&e->id) || !envelope_is_network(e->network) ||
+        !envelope_is_time(e->received_us))
         return false;
     uuid_format(&e->id, id);
     return buf_addf(b,
@@ -151,7 +152,8 @@ static const char *read_head(const json_t *json, const char *kind, struct envelo
         return envelope_other_kind;
     if (!json_is_integer(v) || json_integer_value(v) != ENVELOPE_VERSION)
         return "v: unknown version";
-    if (!json_is_string(id) || !uuid_parse(json_string_value(id), json_string_length(id), &e->id))
+    if (!json_is_string(id) || !uuid_parse(json_string_value(id), json_string_length(id), &e->id) ||
+        !uuid_is_storable(&e->id))
         return "id: no UUID";
     if (!json_is_string(network) || !envelope_is_network(json_string_value(network)))
         return "network: no network's name";

@@ -20,7 +20,7 @@
 #define ORIGIN_MAX_TEXT  255
 
 struct envelope {
-    struct uuid id;
+    struct uuid id; /* uuid_is_storable() */
     const char *network;
     int64_t received_us; /* real time at which the frontend had the whole request */
     const char *host, *ip, *agent, *os, *miner; /* for people and statistics; never trusted */

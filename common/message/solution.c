@@ -193,9 +193,10 @@ static bool take_envelope(struct cursor *c, struct solution_message *m)
     struct text id, network;
 
     if (!skip(c, "{\"v\":1,\"kind\":\"" SOLUTION_KIND "\",\"id\":\"") || !take_text(c, &id) ||
-        !uuid_parse(id.p, id.len, &m->id) || !skip(c, ",\"network\":\"") ||
-        !take_string(c, m->copy, &network) || !envelope_is_network(network.p) ||
-        !skip(c, ",\"received_us\":") || !take_number(c, &m->received_us))
+        !uuid_parse(id.p, id.len, &m->id) || !uuid_is_storable(&m->id) ||
+        !skip(c, ",\"network\":\"") || !take_string(c, m->copy, &network) ||
+        !envelope_is_network(network.p) || !skip(c, ",\"received_us\":") ||
+        !take_number(c, &m->received_us))
         return false;
     m->network = network.p;
     return envelope_is_time(m->received_us);

@@ -262,6 +262,11 @@ def refuse_malformed_work(pool):
     return pool.fields(pool.block(), "no-uuid' OR 1=1")
 
 
+def refuse_work_that_mariadb_refuses(pool):
+    """A UUID of a form that its type UUID does not take: nothing of it may be stored."""
+    return pool.fields(pool.block(), "4861640e-0d8e-8d73-8047-5e79196c5622")
+
+
 def refuse_work_of_other_network(pool):
     return pool.fields(pool.block(), pool.work(network="litecoin-b"))
 
@@ -410,6 +415,7 @@ def refuse_false_hash(pool):
 REFUSALS = [
     (refuse_unknown_work, "UnknownWork"),
     (refuse_malformed_work, "UnknownWork"),
+    (refuse_work_that_mariadb_refuses, "UnknownWork"),
     (refuse_work_of_other_network, "UnknownWork"),
     (refuse_work_of_other_miner, "WorkMismatch"),
     (refuse_other_miners_tag, "WorkMismatch"),

@@ -98,6 +98,9 @@ static void test_build_refused(void **state)
     m = sample();
     m.from.agent = "\xff";
     assert_null(share_build(&m, &len));
+    m = sample();
+    m.from.id.b[6] = 0x8d; /* the database would not take it */
+    assert_null(share_build(&m, &len));
 }
 
 #define ID "\"id\":\"0190a5b8-7e4a-7cc3-98c4-dc0c0c07398f\""
@@ -125,6 +128,8 @@ static void test_hostile(void **state)
         {"{\"v\":2,\"kind\":\"share\"}", "v: unknown version"},
         {"{\"v\":1.0,\"kind\":\"share\"}", "v: unknown version"},
         {"{\"v\":1,\"kind\":\"share\",\"id\":\"0190a5b8-7e4a-7cc3-98c4-dc0c0c07398\"}",
+         "id: no UUID"},
+        {"{\"v\":1,\"kind\":\"share\",\"id\":\"4861640e-0d8e-8d73-8047-5e79196c5622\"}",
          "id: no UUID"},
         {"{\"v\":1,\"kind\":\"share\"," ID ",\"network\":\"a.b\"}", "network: no network's name"},
         {"{\"v\":1,\"kind\":\"share\"," ID ",\"network\":\"x\",\"received_us\":1}",

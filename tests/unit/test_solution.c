@@ -232,6 +232,27 @@ static void test_usual_form(void **state)
     free(body);
 }
 
+/* Such an id could not be stored: whoever sent it would stop the queue. */
+static void test_id_that_cannot_be_stored(void **state)
+{
+    struct solution_message in = sample(), got;
+    size_t len;
+
+    (void)state;
+    in.agent = in.miner = "x";
+    in.field[SOLUTION_TRANSACTION_HEX] = (struct text){"00ff", 4};
+    char *body = solution_build(&in, &len);
+    char *version = strstr(body, "\"id\":\"") + strlen("\"id\":\"") + 14;
+
+    assert_null(read_copy(body, len, &got));
+    solution_message_clear(&got);
+    *version = '8';
+    assert_string_equal(read_copy(body, len, &got), "id: no UUID");
+    free(body);
+    in.id.b[6] = 0x80;
+    assert_null(solution_build(&in, &len));
+}
+
 /* One byte of the usual form changed, in any way: read apart or not, what comes out is what jansson
  * makes of it. */
 static void test_usual_form_changed(void **state)
@@ -576,14 +597,23 @@ static void test_hash_rate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split),         cmocka_unit_test(test_every_byte_at_every_place),
-        cmocka_unit_test(test_split_refused), cmocka_unit_test(test_route),
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_wire_form),
-        cmocka_unit_test(test_usual_form),    cmocka_unit_test(test_usual_form_changed),
-        cmocka_unit_test(test_build_refused), cmocka_unit_test(test_origin_cut),
-        cmocka_unit_test(test_poison),        cmocka_unit_test(test_unknown_members),
-        cmocka_unit_test(test_bombs),         cmocka_unit_test(test_large),
-        cmocka_unit_test(test_json_within),   cmocka_unit_test(test_number),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_every_byte_at_every_place),
+        cmocka_unit_test(test_split_refused),
+        cmocka_unit_test(test_route),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_wire_form),
+        cmocka_unit_test(test_usual_form),
+        cmocka_unit_test(test_usual_form_changed),
+        cmocka_unit_test(test_id_that_cannot_be_stored),
+        cmocka_unit_test(test_build_refused),
+        cmocka_unit_test(test_origin_cut),
+        cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_unknown_members),
+        cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_json_within),
+        cmocka_unit_test(test_number),
         cmocka_unit_test(test_hash_rate),
     };
     return cmocka_run_group_tests_name("solution", tests, NULL, NULL);

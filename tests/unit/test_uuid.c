@@ -39,6 +39,22 @@ static void both_cases_any_version(void **state)
     assert_true(uuid_v7_ms(&upper) == -1); /* version 4 */
 }
 
+/* tests/integration/test_worker.py asks the server the same. */
+static void what_may_be_stored(void **state)
+{
+    static const char *const texts[] = {
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "919108f7-52d1-4320-9bac-f847db4148a8",
+        "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-7fff-ffff-ffffffffffff",
+        "4861640e-0d8e-8d73-8047-5e79196c5622", "ffffffff-ffff-ffff-ffff-ffffffffffff"};
+    struct uuid id;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_true(uuid_parse(texts[i], UUID_TEXT_LEN, &id));
+        assert_int_equal(uuid_is_storable(&id), i < 4);
+    }
+}
+
 static void hostile_texts(void **state)
 {
     (void)state;
@@ -91,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc_example),
         cmocka_unit_test(both_cases_any_version),
+        cmocka_unit_test(what_may_be_stored),
         cmocka_unit_test(hostile_texts),
         cmocka_unit_test(fresh_ids_carry_the_time_and_differ),
     };
