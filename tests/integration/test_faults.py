@@ -57,8 +57,9 @@ def survive(victim, point, passing, rng):
     victim.books.check_archive(victim.folder,
                                [worker for _, worker in victim.miners.values()])
     for network in (victim.litecoin, victim.bbp):
-        queue = victim.channel.queue_declare(f"solution.{network}", passive=True)
-        assert queue.method.message_count == 0
+        for kind in ("solution", "share"):
+            queue = victim.channel.queue_declare(f"{kind}.{network}", passive=True)
+            assert queue.method.message_count == 0
 
 
 # --- the points themselves ---

@@ -15,6 +15,7 @@ import pika
 import backend_conf
 import biblepay
 import blocks
+import job_miner
 from action_client import poll as until
 from backend_conf import section
 
@@ -132,12 +133,12 @@ class Victim:
 
     # --- the load ---
 
-    def send(self, body, network=None, message_id=None):
+    def send(self, body, network=None, message_id=None, kind="solution"):
         network = network or self.litecoin
         message_id = message_id or json.loads(body)["id"]
         self.channel.basic_publish(
-            "penstock", f"solution.{network}", body,
-            pika.BasicProperties(delivery_mode=2, message_id=message_id, type="solution"),
+            "penstock", f"{kind}.{network}", body,
+            pika.BasicProperties(delivery_mode=2, message_id=message_id, type=kind),
             mandatory=True)
         self.books.acknowledged.add(message_id)
         return message_id
@@ -196,6 +197,29 @@ class Victim:
         self.books.acknowledged.add(theirs)
         return other
 
+    def job(self):
+        """A job of the pool's own making, and its time's day."""
+        template = self.template()
+        job, transactions = job_miner.make_job(template, self.script, self.litecoin)
+        self.query("INSERT INTO job (id, day, network, height, job, transactions, mweb) VALUES"
+                   " (%s, %s, %s, %s, %s, %s, %s)", job["id"], int(uuid.UUID(job["id"]).hex[:12], 16) // 86400000,
+                   self.litecoin, job["height"], json.dumps(job), transactions,
+                   bytes.fromhex(template["mweb"]) if template.get("mweb") else None)
+        return job
+
+    def job_shares(self):
+        """Messages of a job of their own: a share, the same again, one of nobody's work, a block."""
+        search = job_miner.Search(self.job())
+        self.query("INSERT INTO work (id, network, worker_id, target, thread_id, ip, os, agent, job_id, extranonce)"
+                   " VALUES (%s, %s, %s, %s, '', '::1', '', 'x', %s, %s)", search.id(), self.litecoin,
+                   self.miners[self.litecoin][1], EASY, search.job["id"], search.extranonce)
+        share = job_miner.message(search.grind(blocks.above_target).header(), self.litecoin)
+        strange = job_miner.message(job_miner.Search(search.job).header(), self.litecoin)
+        block = search.grind(blocks.meets_target)
+        self.candidates.append(block.hash())
+        return [share, share, json.dumps(json.loads(share) | {"id": str(uuid.uuid4())}), strange,
+                job_miner.message(block.header(), self.litecoin)]
+
     def wave(self, rng=random):
         """Messages of every kind, in random order, while another worker holds some of the same."""
         template, work = self.template(), self.work(self.litecoin)
@@ -223,9 +247,12 @@ class Victim:
     def publish_wave(self, rng=random, seconds=0.5):
         self.wallet.control(new_blocks=1)
         mixed, bbp, held = self.wave(rng)
+        of_jobs = self.job_shares()  # made before any of the blocks is sent: timely
         other = self.other_worker(*held)
         for body in mixed:
             self.send(body)
+        for body in of_jobs:
+            self.send(body, kind="share")
         self.send("{no JSON", message_id=str(uuid.uuid4()))
         for body in bbp:
             self.send(body, self.bbp)
