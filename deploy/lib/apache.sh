@@ -20,6 +20,22 @@ prepare_apache() {
     as frontend /usr/sbin/apache2 -t -f "$conf/httpd.conf"
 }
 
+# Part longpoll: an Apache of its own for miners who wait, in front of penstock-live.
+prepare_longpoll() {
+    local id=${TIER_UID[frontend]}
+    render "$ROOT/deploy/apache/longpoll.conf.in" "SERVER_ROOT=$STATE/longpoll" "RUN=$STATE/longpoll" \
+        "ERROR_LOG=$STATE/log/longpoll-error.log" "USER=$id" "GROUP=$id" "HTTPS_PORT=127.0.0.1:$PORT_LP_HTTPS" \
+        "HTTP_PORT=127.0.0.1:$PORT_LP_HTTP" "CERT=$STATE/tls/server.pem" "KEY=$STATE/secret/frontend/tls.key" \
+        "LIVE=127.0.0.1:$PORT_LIVE" | write_file "$STATE/conf/longpoll.conf"
+    touch "$STATE/log/longpoll-error.log"
+    chown "$id" "$STATE/log/longpoll-error.log"
+    as frontend /usr/sbin/apache2 -t -f "$STATE/conf/longpoll.conf"
+}
+
+launch_longpoll() { launch "$1" frontend -- /usr/sbin/apache2 -f "$STATE/conf/longpoll.conf" -DFOREGROUND; }
+ready_longpoll() { (exec 3<>"/dev/tcp/127.0.0.1/$PORT_LP_HTTPS") 2>/dev/null; }
+reload_longpoll() { kill -USR1 "$(pid_of "$1")"; }
+
 launch_apache() { launch "$1" frontend -- /usr/sbin/apache2 -f "$STATE/conf/httpd.conf" -DFOREGROUND; }
 
 # mod_fcgid starts programs on demand and sleeps a second when it has none free: warm it up. Without TLS, whose

@@ -18,6 +18,8 @@ env_accounts() {
         env_line "PENSTOCK_AMQP_${name}_USER" "penstock_$tier"
         env_line "PENSTOCK_AMQP_${name}_PASSWORD_FILE" "$STATE/secret/$tier/broker.password"
     done
+    env_line PENSTOCK_AMQP_LIVE_USER penstock_live
+    env_line PENSTOCK_AMQP_LIVE_PASSWORD_FILE "$STATE/secret/frontend/live.password"
 }
 
 # env_wallet PREFIX URL USER PASSWORD_FILE
@@ -45,6 +47,9 @@ write_env() {
         env_line PENSTOCK_STATE "$STATE"
         env_line PENSTOCK_URL "https://127.0.0.1:$PORT_HTTPS"
         env_line PENSTOCK_HTTP_URL "http://127.0.0.1:$PORT_HTTP"
+        env_line PENSTOCK_LONGPOLL_URL "https://127.0.0.1:$PORT_LP_HTTPS"
+        env_line PENSTOCK_LONGPOLL_HTTP_URL "http://127.0.0.1:$PORT_LP_HTTP"
+        env_line PENSTOCK_LIVE_URL "http://127.0.0.1:$PORT_LIVE"
         env_line PENSTOCK_CA "$STATE/tls/ca.pem"
         env_networks
         env_line PENSTOCK_DB_HOST 127.0.0.1

@@ -8,8 +8,19 @@ STOP_S=60 # how long a program may take to end after SIGTERM
 
 # running NAME: its pid file names a living process that is this state's NAME.
 running() {
-    local pid
-    pid=$(pid_of "$1") && grep -zqsxF "PENSTOCK_PART=$STATE/$1" "/proc/$pid/environ"
+    local pid try
+    pid=$(pid_of "$1") || return
+    for ((try = 0; try < 20; try++)); do
+        grep -zqsxF "PENSTOCK_PART=$STATE/$1" "/proc/$pid/environ" && return
+        environment_is_hidden "$pid" || return
+        sleep 0.05
+    done
+    return 1
+}
+
+# A living process has none to show for the moment in which it becomes the program that it executes.
+environment_is_hidden() {
+    [[ -e /proc/$1/exe ]] && ! grep -zqs . "/proc/$1/environ"
 }
 not_running() { ! running "$1"; }
 

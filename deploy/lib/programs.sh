@@ -92,6 +92,9 @@ prepare_configuration() {
         printf '[frontend]\nhealth_file = %s\n' "$STATE/run/frontend/health"
         printf 'publisher_socket = %s\npublisher_metrics = 127.0.0.1:%s\n' \
             "$STATE/run/frontend/publisher" "$PORT_PUBLISHER_METRICS"
+        printf 'longpoll = yes\n[live]\nlisten = 127.0.0.1:%s\nhttps_port = %s\nhttp_port = %s\n' \
+            "$PORT_LIVE" "$PORT_LP_HTTPS" "$PORT_LP_HTTP"
+        printf 'broker_password_file = %s\n' "$STATE/secret/frontend/live.password"
         printf '[site]\npool_name = Penstock demo pool\nurl = https://127.0.0.1:%s\n' "$PORT_HTTPS"
         printf '[limits]\nexempt = 127.0.0.0/8 ::1\n'
         for network in "${NETWORKS[@]}"; do
@@ -132,6 +135,12 @@ launch_publisher() {
     launch "$1" frontend -- "$STATE/bin/penstock-publisher" --config "$STATE/conf/frontend.conf"
 }
 ready_publisher() { running "$1" && [[ -S $STATE/run/frontend/publisher ]]; }
+
+launch_live() {
+    launch "$1" frontend -- "$STATE/bin/penstock-live" --config "$STATE/conf/frontend.conf"
+}
+ready_live() { (exec 3<>"/dev/tcp/127.0.0.1/$PORT_LIVE") 2>/dev/null; }
+reload_live() { kill -HUP "$(pid_of "$1")"; }
 
 launch_worker() {
     launch "$1" backend -- "$STATE/bin/penstock-worker" --config "$STATE/conf/backend.conf"

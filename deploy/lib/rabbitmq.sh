@@ -8,7 +8,8 @@ prepare_rabbitmq() {
     "$ROOT/deploy/rabbitmq/render-definitions" --networks "${NETWORKS[*]}" \
         --frontend-password-file "$STATE/secret/frontend/broker.password" \
         --backend-password-file "$STATE/secret/backend/broker.password" \
-        --admin-password-file "$STATE/secret/admin/broker.password" |
+        --admin-password-file "$STATE/secret/admin/broker.password" \
+        --live-password-file "$STATE/secret/frontend/live.password" |
         write_file "$conf/definitions.json" "$id" 400
     render "$ROOT/deploy/rabbitmq/rabbitmq.conf.in" PORT="$PORT_AMQP" DEFINITIONS="$conf/definitions.json" \
         LOG_DIR="$STATE/log/rabbitmq" | write_file "$conf/rabbitmq.conf"

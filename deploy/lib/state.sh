@@ -37,10 +37,10 @@ make_folders() {
     make_folder mariadb 711 run/mariadb
     make_folder frontend 755 run/frontend
     for name in mariadb rabbitmq epmd:rabbitmq litecoind-pool:wallet litecoind-miner:miner \
-        apache:frontend; do
+        apache:frontend longpoll:frontend; do
         make_folder "${name#*:}" 700 "${name%:*}"
     done
-    for name in worker-1 worker-2 jobs schedule demo-miner; do
+    for name in live worker-1 worker-2 jobs schedule demo-miner; do
         mkdir -p "$STATE/$name"
     done
     make_folder miner 700 demo-blocks
@@ -76,6 +76,9 @@ choose_ports() {
     [[ ${PORT_JOBS_METRICS:-} ]] ||
         printf 'PORT_JOBS_METRICS=%s\nPORT_PUBLISHER_METRICS=%s\n' $((PORT_HTTPS + 14)) $((PORT_HTTPS + 15)) \
             >>"$STATE/conf/ports"
+    [[ ${PORT_LIVE:-} ]] ||
+        printf 'PORT_LIVE=%s\nPORT_LP_HTTPS=%s\nPORT_LP_HTTP=%s\n' $((PORT_HTTPS + 16)) $((PORT_HTTPS + 17)) \
+            $((PORT_HTTPS + 18)) >>"$STATE/conf/ports"
 }
 
 choose_port_block() {
@@ -135,6 +138,7 @@ make_secrets() {
         secret "$tier" database.password
         secret "$tier" broker.password
     done
+    secret frontend live.password
     secret backend wallet.password
     secret miner wallet.password
     secret rabbitmq erlang.cookie

@@ -26,7 +26,7 @@ struct follow {
     int64_t look_ms; /* when the database is asked next; of the thread */
     pthread_mutex_t lock;
     /* guarded by LOCK */
-    bool ending;
+    bool ending, doubt;
     struct follow_state state;
     struct known known[];
 };
@@ -86,6 +86,22 @@ struct follow_state follow_look(struct follow *f)
     return state;
 }
 
+void follow_doubt(struct follow *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->doubt = true;
+    pthread_mutex_unlock(&f->lock);
+}
+
+static bool is_doubted(struct follow *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool doubt = f->doubt;
+    f->doubt = false;
+    pthread_mutex_unlock(&f->lock);
+    return doubt;
+}
+
 /* True when it differs from before. */
 static bool turn(struct follow *f, bool *mark, bool value)
 {
@@ -127,10 +143,10 @@ static void look(struct follow *f)
 {
     int64_t now = clock_mono_ms();
 
-    if (now < f->look_ms)
+    if (now < f->look_ms && !is_doubted(f))
         return;
     read_newest(f);
-    f->look_ms = now + (f->state.broker ? LOOK_MS : AWAY_MS);
+    f->look_ms = now + (f->state.broker && f->state.database ? LOOK_MS : AWAY_MS);
 }
 
 /* --- the broker --- */

@@ -39,5 +39,7 @@ struct follow_state {
     int64_t alive_ms;      /* when the thread last showed life: clock_mono_ms() */
 };
 struct follow_state follow_look(struct follow *f);
+/* Somebody else had no good answer of the database: it is to be looked at now. */
+void follow_doubt(struct follow *f);
 
 #endif

@@ -41,10 +41,9 @@ struct live {
     struct seen *seen;
     uv_timer_t tick;
     uv_async_t news;
-    size_t callers;     /* that exist: held, at a desk, or being answered */
-    uint64_t epoch;     /* counts databases, as far as another connection may mean another one */
-    int64_t end_ms;     /* 0: not ending */
-    bool database_good; /* as the desks last found it */
+    size_t callers; /* that exist: held, at a desk, or being answered */
+    uint64_t epoch; /* counts databases, as far as another connection may mean another one */
+    int64_t end_ms; /* 0: not ending */
 
     uint64_t answered[WHYS], jobs, tips;
     struct live_reason refused[LIVE_REASONS];

@@ -193,7 +193,8 @@ static void hold(struct live *l, struct caller *c)
 
 static void note_database(struct live *l, const struct caller *c, bool strange)
 {
-    l->database_good = c->fate != CALLER_AWAY;
+    if (c->fate == CALLER_AWAY && l->follow)
+        follow_doubt(l->follow);
     if (strange)
         l->epoch++;
 }
@@ -469,7 +470,6 @@ struct live *live_open(const struct frontend_conf *conf, uv_loop_t *loop, int fd
 
     l->conf = conf;
     l->loop = loop;
-    l->database_good = true;
     l->nets_n = conf->networks.n;
     l->nets = nets_new(conf);
     l->proxies = limits_networks(&conf->frontend.trusted_proxies);

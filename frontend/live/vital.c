@@ -51,8 +51,7 @@ static void write_servers(struct prom *p, const struct live *l)
 
     one(p, "penstock_live_broker_up", "gauge", "1 while jobs are heard of from the broker.",
         f.broker);
-    one(p, "penstock_live_database_up", "gauge", "1 while the database answers.",
-        f.database && l->database_good);
+    one(p, "penstock_live_database_up", "gauge", "1 while the database answers.", f.database);
     prom_family(p, "penstock_live_jobs_total", "counter", "New jobs, by who told of them first.");
     prom_value(p, "", PROM_LABELS("from", "broker"), (double)f.told);
     prom_value(p, "", PROM_LABELS("from", "database"), (double)f.read);
@@ -77,10 +76,10 @@ static int write_metrics(struct live *l, struct buf *out)
 static int write_alive(struct live *l, struct buf *out)
 {
     struct follow_state f = follow_look(l->follow);
-    bool well = f.database && l->database_good && l->end_ms == 0;
+    bool well = f.database && l->end_ms == 0;
 
-    buf_addf(out, "{\"database\":%s,\"broker\":%s,\"networks\":{",
-             f.database && l->database_good ? "true" : "false", f.broker ? "true" : "false");
+    buf_addf(out, "{\"database\":%s,\"broker\":%s,\"networks\":{", f.database ? "true" : "false",
+             f.broker ? "true" : "false");
     for (size_t i = 0; i < l->nets_n; i++) {
         well = well && l->nets[i].tip;
         buf_addf(out, "%s\"%s\":{\"held\":%zu,\"job\":%s}", i > 0 ? "," : "", l->nets[i].name,

@@ -19,6 +19,7 @@ import uuid
 import pika
 import pytest
 
+from action_client import poll
 from conftest import suspend
 
 EXCHANGE = "penstock"
@@ -131,7 +132,7 @@ def publish(channel, exchange, key):
     channel.basic_publish(exchange, key, b"{}")
 
 
-NEVER = {  # neither frontend nor backend
+NEVER = {  # neither frontend nor backend nor live
     "declare a queue": lambda c: c.queue_declare("share.mine", durable=True),
     "declare an unnamed queue": lambda c: c.queue_declare("", exclusive=True),
     "declare an exchange": lambda c: c.exchange_declare("mine"),
@@ -171,16 +172,49 @@ FRONTEND_NEVER = {
 }
 
 
-@pytest.mark.parametrize("tier", ["frontend", "backend"])
+@pytest.mark.parametrize("tier", ["frontend", "backend", "live"])
 @pytest.mark.parametrize("what", NEVER)
 def test_nobody_may(amqp, tier, what):
     codes = (406,) if what == "publish in another's name" else (403,)
     refused(amqp, tier, NEVER[what], codes)
 
 
+@pytest.mark.parametrize("tier", ["frontend", "live"])
 @pytest.mark.parametrize("what", FRONTEND_NEVER)
-def test_frontend_may_not(amqp, what):
-    refused(amqp, "frontend", FRONTEND_NEVER[what])
+def test_frontend_may_not(amqp, tier, what):
+    refused(amqp, tier, FRONTEND_NEVER[what])
+
+
+LIVE_NEVER = {
+    "publish solutions": lambda c: publish(c, EXCHANGE, "solution.litecoin"),
+    "publish shares": lambda c: publish(c, EXCHANGE, "share.litecoin"),
+    "publish to a queue of its own": lambda c: publish(c, "", OWN),
+    "follow solutions": lambda c: c.queue_bind(OWN, EXCHANGE, "solution.litecoin"),
+    "follow all that is in the jobs' exchange": lambda c: c.queue_bind(OWN, "penstock.jobs", "#"),
+    "follow dead letters": lambda c: c.queue_bind(OWN, "penstock.dead", ""),
+    "give work queues jobs": lambda c: c.queue_bind("share.litecoin", "penstock.jobs", "job.*"),
+    "declare an exchange of its own name": lambda c: (
+        c.exchange_declare("live.x"), c.exchange_bind("live.x", EXCHANGE, "#")),
+}
+OWN = "live.itest"
+
+
+@pytest.mark.parametrize("what", LIVE_NEVER)
+def test_live_may_not(amqp, what):
+    def act(channel):
+        channel.queue_declare(OWN, exclusive=True)
+        LIVE_NEVER[what](channel)
+
+    refused(amqp, "live", act)
+
+
+def test_live_may_follow_jobs(amqp):
+    channel = amqp("live").channel()
+    channel.queue_declare(OWN, exclusive=True)
+    channel.queue_bind(OWN, "penstock.jobs", "job.*")
+    key = f"job.{uuid.uuid4().hex[:12]}"
+    publish(amqp("backend").channel(), "penstock.jobs", key)
+    assert poll(lambda: any(method and method.routing_key == key for method, _, _ in [channel.basic_get(OWN, True)]))
 
 
 def test_other_vhost_and_guest(env, amqp):
@@ -201,9 +235,9 @@ DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy/rabbitmq"
 
 
 def render(folder, networks):
-    """What render-definitions makes of the passwords `pw-frontend`, `pw-backend` and `pw-admin`."""
+    """What render-definitions makes of the passwords `pw-frontend`, `pw-backend` and so on."""
     command = [DEPLOY / "render-definitions", "--networks", networks]
-    for tier in ("frontend", "backend", "admin"):
+    for tier in ("frontend", "backend", "admin", "live"):
         (folder / tier).write_text(f"pw-{tier}\n", encoding="ascii")
         command += [f"--{tier}-password-file", folder / tier]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -234,6 +268,21 @@ def test_empty_password_is_refused(tmp_path):
                           + [f"--{t}-password-file={tmp_path / t}" for t in ("frontend", "backend", "admin")],
                           capture_output=True, text=True, check=False)
     assert done.returncode != 0 and done.stdout == "" and "empty" in done.stderr
+
+
+def test_live_is_an_account_that_may_be_missing(tmp_path):
+    """A pool without penstock-live has no such account, and nothing else changes."""
+    whole = json.loads(render(tmp_path, "litecoin").stdout)
+    done = subprocess.run([DEPLOY / "render-definitions", "--networks", "litecoin"]
+                          + [f"--{t}-password-file={tmp_path / t}" for t in ("frontend", "backend", "admin")],
+                          capture_output=True, text=True, check=True)
+    part = json.loads(done.stdout)
+    for key, entries in whole.items():
+        left = [e for e in entries if "penstock_live" not in (e.get("name"), e.get("user"))]
+        if key == "users":
+            left, part[key] = ([user["name"] for user in users] for users in (left, part[key]))
+        assert part[key] == left
+    assert len(part["users"]) == 3
 
 
 def test_rejected_message_is_dead_lettered(amqp, queue):

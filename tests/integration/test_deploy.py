@@ -20,7 +20,7 @@ from action_client import poll
 from conftest import ROOT, damage, json_rpc, process_state, read_env, secret
 
 PARTS = ["mariadb", "epmd", "rabbitmq", "litecoind-pool", "litecoind-miner", "publisher", "apache",
-         "worker-1", "worker-2", "jobs"]
+         "live", "longpoll", "worker-1", "worker-2", "jobs"]
 
 
 def deploy(script, state, *options, check=True, **keywords):
