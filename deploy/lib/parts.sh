@@ -5,18 +5,20 @@
 
 # In the order in which they start; stopping goes the other way.
 PARTS=(mariadb epmd rabbitmq litecoind-pool litecoind-miner bcoin-pool bcoin-miner publisher apache live longpoll
-    worker-1 worker-2 jobs schedule demo-miner demo-blocks)
+    worker-1 worker-2 jobs schedule demo-miner demo-getwork demo-blocks)
 
 # server: started and stopped by deploy/ctl only. program: restarted 1 s after it ends by itself.
 declare -A PART_KIND=([mariadb]=server [epmd]=server [rabbitmq]=server [litecoind-pool]=server
     [litecoind-miner]=server [bcoin-pool]=server [bcoin-miner]=server
-    [publisher]=program [apache]=server [live]=program [longpoll]=server [worker-1]=program [worker-2]=program [jobs]=program [schedule]=program [demo-miner]=program [demo-blocks]=program)
+    [publisher]=program [apache]=server [live]=program [longpoll]=server [worker-1]=program [worker-2]=program [jobs]=program [schedule]=program [demo-miner]=program
+    [demo-getwork]=program [demo-blocks]=program)
 
 # The F in launch_F, ready_F and reload_F.
 declare -A PART_FUNCTIONS=([mariadb]=mariadb [epmd]=epmd [rabbitmq]=rabbitmq
     [litecoind-pool]=litecoind [litecoind-miner]=litecoind [bcoin-pool]=bcoin [bcoin-miner]=bcoin
     [publisher]=publisher [apache]=apache [live]=live [longpoll]=longpoll
-    [worker-1]=worker [worker-2]=worker [jobs]=jobs [schedule]=schedule [demo-miner]=miner [demo-blocks]=blocks)
+    [worker-1]=worker [worker-2]=worker [jobs]=jobs [schedule]=schedule [demo-miner]=miner
+    [demo-getwork]=getwork [demo-blocks]=blocks)
 
 READY_S=90
 

@@ -158,14 +158,24 @@ reload_jobs() { kill -HUP "$(pid_of "$1")"; }
 launch_schedule() { launch "$1" backend -- bash "$STATE/bin/schedule" "$STATE"; }
 ready_schedule() { running "$1"; }
 
-# A share every half second, a block every 30 s at most: the subsidy halves every 150 blocks.
+# A share every half second, a block every minute at most, as many as of the other demo miner: the
+# subsidy halves every 150 blocks.
 launch_miner() {
     launch "$1" miner -- "$STATE/bin/tools/action-miner" --url "https://127.0.0.1:$PORT_HTTPS" \
         --ca "$STATE/tls/ca.pem" --network "${NETWORKS[0]}" --algorithm "${CHAIN_ALGORITHM[$CHAIN]}" --miner "$(labelled_address miner miner payout)/demo" \
         --node-url "http://127.0.0.1:$PORT_MINER_RPC${CHAIN_MINER_PATH[$CHAIN]}" --node-user "$RPC_USER" \
-        --node-password-file "$STATE/secret/miner/wallet.password" --interval-ms 500 --block-every 30
+        --node-password-file "$STATE/secret/miner/wallet.password" --interval-ms 500 --block-every 60
 }
 ready_miner() { running "$1"; }
+
+# On the other network, so that the live progress, which counts by network, shows its shares apart.
+launch_getwork() {
+    launch "$1" miner -- "$STATE/bin/tools/getwork-miner" --getwork-only \
+        --url "https://127.0.0.1:$PORT_HTTPS/${NETWORKS[1]}" --cert "$STATE/tls/ca.pem" \
+        --algo "${CHAIN_ALGORITHM[$CHAIN]}" --user "$(labelled_address miner miner payout).demo" \
+        --pace 1000 --block-every 60 --retry-pause 5000
+}
+ready_getwork() { running "$1"; }
 
 launch_blocks() {
     launch "$1" miner RPC_USER="$RPC_USER" RPC_PATH="${CHAIN_MINER_PATH[$CHAIN]}" \

@@ -40,7 +40,7 @@ make_folders() {
         apache:frontend longpoll:frontend; do
         make_folder "${name#*:}" 700 "${name%:*}"
     done
-    for name in live worker-1 worker-2 jobs schedule demo-miner; do
+    for name in live worker-1 worker-2 jobs schedule demo-miner demo-getwork; do
         mkdir -p "$STATE/$name"
     done
     make_folder miner 700 demo-blocks
