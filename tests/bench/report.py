@@ -3,6 +3,7 @@
 import statistics
 
 import audit
+import longpoll
 import pages
 import share_out
 
@@ -68,6 +69,8 @@ def table(result):
         lines += ["", share_out.report(result["share_out"])]
     if "audit" in result:
         lines += ["", audit.report(result["audit"])]
+    if "longpoll" in result:
+        lines += ["", *longpoll.lines_of(result["longpoll"])]
     for name, path in result.get("paths", {}).items():
         lines += ["", f"{name}, CPU time a share: worker {path['worker_us']:.1f} us, mariadb {path['mariadb_us']:.1f} us, "
                   f"rabbitmq {path['rabbitmq_us']:.1f} us, wallet {path['wallet_us']:.1f} us, together "
@@ -133,6 +136,8 @@ def judge(result):
         goals.append((f"{name}: a worker's memory {path['peak_kb']} kB, at most 65536", path["peak_kb"] <= 65536))
     if "pages" in result:
         goals += pages.judge_pages(result["pages"])
+    if "longpoll" in result:
+        goals += longpoll.goals_of(result["longpoll"])
     return (goals + share_out.judge_share_out(result.get("share_out", []))
             + audit.judge_audit(result.get("audit", [])))
 
