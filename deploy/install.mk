@@ -15,7 +15,7 @@ UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 
-MAN_frontend = penstock-frontend.8 penstock-publisher.8 frontend.conf.5
+MAN_frontend = penstock-frontend.8 penstock-publisher.8 penstock-live.8 frontend.conf.5
 MAN_backend  = penstock-worker.8 penstock-jobs.8 penstock-task.8 penstockctl.8 backend.conf.5
 man_pages    = $(addprefix $(BUILD)/man/,$(1))
 
@@ -25,6 +25,7 @@ man: $(call man_pages,$(MAN_frontend) $(MAN_backend))        ## manual pages
 # What a program says of itself goes into its pages: the last prerequisite is that program.
 $(BUILD)/man/penstock-frontend.8 $(BUILD)/man/frontend.conf.5: $(BUILD)/penstock-frontend
 $(BUILD)/man/penstock-publisher.8: $(BUILD)/penstock-publisher
+$(BUILD)/man/penstock-live.8: $(BUILD)/penstock-live
 $(BUILD)/man/penstock-worker.8 $(BUILD)/man/backend.conf.5: $(BUILD)/penstock-worker
 $(BUILD)/man/penstock-jobs.8: $(BUILD)/penstock-jobs
 $(BUILD)/man/penstock-task.8: $(BUILD)/penstock-task
@@ -55,13 +56,17 @@ SITE = -e 's|@FRONTEND@|$(SBINDIR)/penstock-frontend|; s|@FRONTEND_CONF@|$(SYSCO
 	-e 's|@SITE@|$(DATADIR)/site|; s|@CACHE@|/run/penstock/cache|' \
 	-e 's/@\(HTTPS_PORT\|HTTP_PORT\|CERT\|KEY\|REFUSED_LOG\)@/$${PENSTOCK_\1}/'
 
+# The same for the Apache of those who wait.
+LONGPOLL = -e 's|@RUN@|/run/penstock-longpoll|; s|@SERVER_ROOT@|/run/penstock-longpoll|; s/@\(USER\|GROUP\)@/www-data/' \
+	-e 's/@\(HTTPS_PORT\|HTTP_PORT\|CERT\|KEY\|LIVE\|ERROR_LOG\)@/$${PENSTOCK_\1}/g'
+
 install: install-frontend install-data install-backend ## all tiers in FHS paths; also install-frontend, -data, -backend
 
 install-doc:
 	$(call put,644,$(DOCDIR),README.md LICENSE deploy/INSTALL.md)
 
-install-frontend: $(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(call man_pages,$(MAN_frontend)) install-doc
-	$(call put,755,$(SBINDIR),$(BUILD)/penstock-frontend $(BUILD)/penstock-publisher)
+install-frontend: $(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(BUILD)/penstock-live $(call man_pages,$(MAN_frontend)) install-doc
+	$(call put,755,$(SBINDIR),$(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(BUILD)/penstock-live)
 	$(call put,755,$(LIBEXECDIR),deploy/apache/warm-up)
 	$(call put,644,$(DATADIR)/apache,deploy/apache/request-bound.lua deploy/apache/server.conf)
 	$(call put,644,$(DATADIR)/site,frontend/api/openapi.json)
@@ -69,6 +74,11 @@ install-frontend: $(BUILD)/penstock-frontend $(BUILD)/penstock-publisher $(call 
 	$(call fill,deploy/apache/site.conf.in,$(DATADIR)/apache/site.conf,$(SITE))
 	$(call unless_there,$(SYSCONFDIR)/apache2/sites-available/penstock.conf,\
 		$(call fill,deploy/apache/penstock.conf.in,$(SYSCONFDIR)/apache2/sites-available/penstock.conf))
+	$(call fill,deploy/apache/longpoll.conf.in,$(DATADIR)/apache/longpoll.conf,$(LONGPOLL))
+	$(call unless_there,$(SYSCONFDIR)/penstock/longpoll.conf,\
+		$(call fill,deploy/apache/longpoll.site.in,$(SYSCONFDIR)/penstock/longpoll.conf))
+	$(call fill,deploy/systemd/penstock-live.service.in,$(UNITDIR)/penstock-live.service,$(SANDBOX))
+	$(call fill,deploy/systemd/penstock-longpoll.service.in,$(UNITDIR)/penstock-longpoll.service)
 	$(call fill,deploy/systemd/apache2.conf.in,$(UNITDIR)/apache2.service.d/penstock.conf)
 	$(call fill,deploy/systemd/penstock-publisher.service.in,$(UNITDIR)/penstock-publisher.service,$(SANDBOX))
 	$(call fill,deploy/systemd/tmpfiles.conf,$(TMPFILESDIR)/penstock.conf)

@@ -27,15 +27,21 @@ FILES = {
     "frontend": DOC | {
         "etc/apache2/sites-available/penstock.conf",
         "etc/penstock/frontend.conf.example",
+        "etc/penstock/longpoll.conf",
         "usr/lib/systemd/system/apache2.service.d/penstock.conf",
+        "usr/lib/systemd/system/penstock-live.service",
+        "usr/lib/systemd/system/penstock-longpoll.service",
         "usr/lib/systemd/system/penstock-publisher.service",
         "usr/lib/tmpfiles.d/penstock.conf",
         "usr/libexec/penstock/warm-up",
         "usr/sbin/penstock-frontend",
+        "usr/sbin/penstock-live",
         "usr/sbin/penstock-publisher",
         "usr/share/man/man5/frontend.conf.5",
         "usr/share/man/man8/penstock-frontend.8",
+        "usr/share/man/man8/penstock-live.8",
         "usr/share/man/man8/penstock-publisher.8",
+        "usr/share/penstock/apache/longpoll.conf",
         "usr/share/penstock/apache/request-bound.lua",
         "usr/share/penstock/apache/server.conf",
         "usr/share/penstock/apache/site.conf",
@@ -73,7 +79,8 @@ FILES = {
         "usr/share/man/man8/penstockctl.8",
     },
 }
-PROGRAMS = {"penstock-frontend": "usr/sbin", "penstock-publisher": "usr/sbin", "penstock-worker": "usr/sbin",
+PROGRAMS = {"penstock-frontend": "usr/sbin", "penstock-publisher": "usr/sbin",
+            "penstock-live": "usr/sbin", "penstock-worker": "usr/sbin",
             "penstock-jobs": "usr/sbin", "penstock-task": "usr/sbin",
             "penstockctl": "usr/bin"}
 
@@ -132,6 +139,7 @@ def test_what_the_administrator_edits_survives_the_next_installation(tmp_path):
     install("install", DESTDIR=tmp_path)
     edited = {name: tmp_path / "etc" / name for name in (
         "apache2/sites-available/penstock.conf", "penstock/frontend.conf", "penstock/backend.conf",
+        "penstock/longpoll.conf",
         "penstock/secrets/database")}
     for path in edited.values():
         path.write_text("mine\n", encoding="ascii")
@@ -151,6 +159,7 @@ def test_installed_programs_run(everything, program):
 
 @pytest.mark.parametrize("program, tier", [("penstock-frontend", "FRONTEND"),
                                            ("penstock-publisher", "FRONTEND"),
+                                           ("penstock-live", "FRONTEND"),
                                            ("penstock-worker", "BACKEND")])
 def test_installed_programs_read_the_pools_settings(env, everything, program, tier):
     conf = env[f"PENSTOCK_{tier}_CONF"]
@@ -200,7 +209,8 @@ def test_the_manual_page_has_every_command(everything):
 
 # --- systemd ---
 
-UNITS = ["penstock-worker@.service", "penstock-publisher.service", "penstock-partitions.service", "penstock-task@.service"]
+UNITS = ["penstock-worker@.service", "penstock-publisher.service", "penstock-live.service",
+         "penstock-partitions.service", "penstock-task@.service"]
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +228,7 @@ def machine(everything, tmp_path_factory):
 
 
 @pytest.mark.parametrize("unit", ["penstock-worker@1.service", "penstock-publisher.service", "penstock-partitions.service",
+                                  "penstock-live.service", "penstock-longpoll.service",
                                   "penstock-partitions.timer", "apache2.service",
                                   *(f"penstock-task@{task}.{kind}" for task in TASKS
                                     for kind in ("service", "timer"))])
@@ -297,6 +308,26 @@ def test_a_worker_makes_no_call_that_its_unit_forbids(env, rpc, everything, tmp_
     calls = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.M))
     assert {"connect", "execve", "clone3", "fdatasync", "rename"} <= calls
     assert calls - allowed_calls(everything / "usr/lib/systemd/system" / UNITS[0]) == set()
+
+
+def test_the_apache_of_those_who_wait_takes_its_installed_settings(env, tmp_path):
+    install("install-frontend", PREFIX=tmp_path / "usr", SYSCONFDIR=tmp_path / "etc")
+    own, shared = tmp_path / "etc/penstock/longpoll.conf", tmp_path / "usr/share/penstock/apache/longpoll.conf"
+    text = own.read_text(encoding="utf-8")
+    for old, new in (("/etc/penstock/tls/frontend.pem", f"{env['PENSTOCK_STATE']}/tls/server.pem"),
+                     ("/etc/penstock/tls/frontend.key", f"{env['PENSTOCK_STATE']}/secret/frontend/tls.key"),
+                     ("/var/log/penstock", str(tmp_path))):
+        assert old in text
+        text = text.replace(old, new)
+    own.write_text(text, encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    text = shared.read_text(encoding="utf-8")
+    assert "/run/penstock-longpoll" in text and not re.search("@[A-Z_]+@", text)
+    shared.write_text(text.replace("/run/penstock-longpoll", f"{tmp_path}/run"), encoding="utf-8")
+    done = run("/usr/sbin/apache2", "-t", "-f", own)
+    assert done.returncode == 0 and "Syntax OK" in done.stdout + (done.stderr or ""), done
+    ports = run("/usr/sbin/apache2", "-S", "-f", own).stdout
+    assert "*:8443" in ports and "*:8080" in ports
 
 
 # --- Apache as Debian sets it up, with the installed site ---
