@@ -54,6 +54,30 @@ static void test_comes_back(void **state)
         assert_memory_equal(&c.target, &s.work.target, sizeof(c.target));
         assert_string_equal(c.address, s.work.address);
         assert_string_equal(c.worker, s.work.worker);
+        assert_false(c.of_job);
+        free(line);
+    }
+}
+
+static void test_work_of_a_job_comes_back(void **state)
+{
+    struct share s = a_share("demo");
+    struct credit c;
+
+    (void)state;
+    memset(s.work.worker, '"', WORK_WORKER_MAX); /* the longest of all */
+    s.work.of_job = true;
+    memset(s.work.job_id.b, 0x12, sizeof(s.work.job_id.b));
+    memset(s.work.extranonce, 0xe7, sizeof(s.work.extranonce));
+    for (size_t n = 0; n <= sizeof(s.work.extranonce); n++) {
+        s.work.extranonce_len = n;
+        char *line = archived(&s, "{\"v\":1}");
+        assert_true(credit_read(line, strlen(line), &c));
+        assert_true(c.of_job && uuid_equal(&c.job_id, &s.work.job_id));
+        assert_int_equal(c.extranonce_len, n);
+        assert_memory_equal(c.extranonce, s.work.extranonce, n);
+        *strstr(line, "\"extranonce\"") = '!';
+        assert_false(credit_read(line, strlen(line), &c)); /* no JSON any more */
         free(line);
     }
 }
@@ -93,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_work_of_a_job_comes_back),
         cmocka_unit_test(test_the_message_itself_is_not_believed),
         cmocka_unit_test(test_what_is_none),
     };
