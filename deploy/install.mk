@@ -1,7 +1,7 @@
 # make install: each tier's files in FHS paths, under DESTDIR if given. A frontend's machine gets nothing
-# of the backend. What an administrator edits is written only where there is none yet.
+# of the backend; the miner is for miners' machines. What an administrator edits is written only where there is none yet.
 #
-#     make install-frontend | install-data | install-backend | install (all)   [PREFIX=/usr] [DESTDIR=]
+#     make install-frontend | install-data | install-backend | install-miner | install (all)   [PREFIX=/usr] [DESTDIR=]
 
 PREFIX      ?= /usr
 SYSCONFDIR  ?= /etc
@@ -16,11 +16,12 @@ SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 MAN_frontend = penstock-frontend.8 penstock-publisher.8 penstock-live.8 frontend.conf.5
+MAN_miner    = action-miner.1
 MAN_backend  = penstock-worker.8 penstock-jobs.8 penstock-task.8 penstockctl.8 backend.conf.5
 man_pages    = $(addprefix $(BUILD)/man/,$(1))
 
-.PHONY: man install-frontend install-backend install-data install-doc install-sql
-man: $(call man_pages,$(MAN_frontend) $(MAN_backend))        ## manual pages
+.PHONY: man install-frontend install-backend install-data install-miner install-doc install-sql
+man: $(call man_pages,$(MAN_frontend) $(MAN_backend) $(MAN_miner))        ## manual pages
 
 # What a program says of itself goes into its pages: the last prerequisite is that program.
 $(BUILD)/man/penstock-frontend.8 $(BUILD)/man/frontend.conf.5: $(BUILD)/penstock-frontend
@@ -30,9 +31,10 @@ $(BUILD)/man/penstock-worker.8 $(BUILD)/man/backend.conf.5: $(BUILD)/penstock-wo
 $(BUILD)/man/penstock-jobs.8: $(BUILD)/penstock-jobs
 $(BUILD)/man/penstock-task.8: $(BUILD)/penstock-task
 $(BUILD)/man/penstockctl.8: $(BUILD)/penstockctl
+$(BUILD)/man/action-miner.1: $(BUILD)/tools/action-miner
 $(BUILD)/man/%: deploy/man/%.in deploy/man/render VERSION
 	@mkdir -p $(@D)
-	deploy/man/render $< $(VERSION) $(filter $(PROGRAMS),$^) >$@.new && mv $@.new $@
+	deploy/man/render $< $(VERSION) $(filter $(PROGRAMS) $(TOOLS),$^) >$@.new && mv $@.new $@
 
 # $(call put,MODE,FOLDER,FILES): no ownership is set, so that a package can be staged without root.
 put = install -d $(DESTDIR)$(2) && install -m $(1) $(3) $(DESTDIR)$(2)/
@@ -60,7 +62,7 @@ SITE = -e 's|@FRONTEND@|$(SBINDIR)/penstock-frontend|; s|@FRONTEND_CONF@|$(SYSCO
 LONGPOLL = -e 's|@RUN@|/run/penstock-longpoll|; s|@SERVER_ROOT@|/run/penstock-longpoll|; s/@\(USER\|GROUP\)@/www-data/' \
 	-e 's/@\(HTTPS_PORT\|HTTP_PORT\|CERT\|KEY\|LIVE\|ERROR_LOG\)@/$${PENSTOCK_\1}/g'
 
-install: install-frontend install-data install-backend ## all tiers in FHS paths; also install-frontend, -data, -backend
+install: install-frontend install-data install-backend install-miner ## all in FHS paths; also install-frontend, -data, -backend, -miner
 
 install-doc:
 	$(call put,644,$(DOCDIR),README.md LICENSE deploy/INSTALL.md)
@@ -107,6 +109,11 @@ install-data: install-doc install-sql
 	$(call put,644,$(DATADIR)/mariadb,deploy/mariadb/60-penstock.cnf)
 	$(call put,644,$(DATADIR)/rabbitmq,deploy/rabbitmq/server.conf deploy/rabbitmq/README.md)
 	$(call put,755,$(DATADIR)/rabbitmq,deploy/rabbitmq/render-definitions)
+
+# For miners, who need nothing else of this.
+install-miner: $(BUILD)/tools/action-miner $(call man_pages,$(MAN_miner))
+	$(call put,755,$(BINDIR),$(BUILD)/tools/action-miner)
+	$(call install_man,1,$(MAN_miner))
 
 # Accounts and grants for the DBA, migrations for penstockctl: both tiers look at the same files.
 install-sql:

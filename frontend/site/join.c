@@ -59,7 +59,8 @@ static void write_action(struct join *j)
                 "user and password are those of <code>rpcuser</code> and <code>rpcpassword</code>. "
                 "Your node assembles the block, so its fees and rules are yours to choose; the "
                 "block has to pay to the pool's address, which the miner sees to.</p>\n"
-                "</section>\n");
+                "<p>action-miner is a part of Penstock, the pool's own software: in its source, "
+                "<code>make install-miner</code>.</p>\n</section>\n");
 }
 
 static void write_biblepay(struct join *j)

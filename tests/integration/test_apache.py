@@ -299,6 +299,15 @@ def test_a_page_that_was_kept_and_grew_old_is_whole(env):
     assert all(reply.status_code == 200 and reply.text.endswith("</html>\n") for reply in kept)
 
 
+def test_browsers_stay_with_https(env):
+    def told(url, path):
+        return requests.get(url + path, verify=env["PENSTOCK_CA"], timeout=60).headers.get("Strict-Transport-Security")
+
+    for path in ("/litecoin/", "/static/site.css", "/nowhere"):
+        assert told(env["PENSTOCK_URL"], path) == "max-age=15768000"
+        assert told(env["PENSTOCK_HTTP_URL"], path) is None
+
+
 def test_both_ports_share_the_programs(env, http):
     """Virtual hosts with programs of their own would leave one port without any."""
     assert warm_up(env).returncode == 0

@@ -49,6 +49,10 @@ FILES = {
         *(f"usr/share/penstock/site/static/{path.name}"
           for path in (ROOT / "frontend/static").iterdir()),
     },
+    "miner": {
+        "usr/bin/action-miner",
+        "usr/share/man/man1/action-miner.1",
+    },
     "data": DOC | SQL | {
         "usr/share/penstock/mariadb/60-penstock.cnf",
         "usr/share/penstock/rabbitmq/README.md",
@@ -82,7 +86,7 @@ FILES = {
 PROGRAMS = {"penstock-frontend": "usr/sbin", "penstock-publisher": "usr/sbin",
             "penstock-live": "usr/sbin", "penstock-worker": "usr/sbin",
             "penstock-jobs": "usr/sbin", "penstock-task": "usr/sbin",
-            "penstockctl": "usr/bin"}
+            "penstockctl": "usr/bin", "action-miner": "usr/bin"}
 
 
 def files(folder):

@@ -1,5 +1,6 @@
 /*
- * action-miner: a miner that speaks the Action protocol, for the demo, the tests and benches.
+ * action-miner: a miner that speaks the Action protocol, for people (make install-miner), the demo,
+ * the tests and benches.
  *
  * It takes block templates from a node of its own, pays the pool's address, and leaves it to the
  * pool to submit the blocks it finds.
@@ -98,16 +99,21 @@ static void refuse(const char *name, const char *why)
 
 static void parse_options(int argc, char **argv)
 {
-    struct option table[OPT_COUNT_OF_OPTIONS + 2] = {{0}};
+    struct option table[OPT_COUNT_OF_OPTIONS + 3] = {{0}};
     int index, c;
 
     for (size_t i = 0; i < OPT_COUNT_OF_OPTIONS; i++)
         table[i] = (struct option){
             settings[i].name, settings[i].type == FLAG ? no_argument : required_argument, NULL, 0};
     table[OPT_COUNT_OF_OPTIONS] = (struct option){"help", no_argument, NULL, 'h'};
+    table[OPT_COUNT_OF_OPTIONS + 1] = (struct option){"version", no_argument, NULL, 'v'};
     while ((c = getopt_long(argc, argv, "h", table, &index)) != -1) {
         if (c == 'h') {
             usage(stdout);
+            exit(0);
+        }
+        if (c == 'v') {
+            puts("action-miner " PENSTOCK_VERSION);
             exit(0);
         }
         if (c != 0)
