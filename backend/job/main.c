@@ -80,7 +80,7 @@ static void poke(void *ctx, const char *component)
 
 static void open_metrics(struct jobs *all)
 {
-    struct producer **producer = mem_resize(NULL, all->n + 1, sizeof(*producer));
+    struct producer **producer = mem_resize(NULL, all->n + 1, sizeof(struct producer *));
     char err[256];
 
     for (size_t i = 0; i < all->n; i++)

@@ -303,9 +303,11 @@ def test_browsers_stay_with_https(env):
     def told(url, path):
         return requests.get(url + path, verify=env["PENSTOCK_CA"], timeout=60).headers.get("Strict-Transport-Security")
 
-    for path in ("/litecoin/", "/static/site.css", "/nowhere"):
+    for path in ("/static/site.css", "/nowhere"):
         assert told(env["PENSTOCK_URL"], path) == "max-age=15768000"
         assert told(env["PENSTOCK_HTTP_URL"], path) is None
+    told(env["PENSTOCK_URL"], "/litecoin/")  # is kept from now on
+    assert told(env["PENSTOCK_HTTP_URL"], "/litecoin/") is None
 
 
 def test_both_ports_share_the_programs(env, http):
