@@ -24,11 +24,13 @@ void reply_addf(struct reply *reply, const char *format, ...)
 
 void reply_header(struct reply *reply, const char *name, const char *value)
 {
-    assert(reply->headers < REPLY_HEADERS && strlen(value) <= REPLY_MAX_VALUE);
+    const size_t len = strlen(value);
+
+    assert(reply->headers < REPLY_HEADERS && len <= REPLY_MAX_VALUE);
     struct reply_header *h = &reply->header[reply->headers++];
 
     h->name = name;
-    strcpy(h->value, value);
+    memcpy(h->value, value, len + 1);
 }
 
 /* Adds one line at LEN and returns the new length. */

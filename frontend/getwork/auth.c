@@ -54,7 +54,7 @@ static void tidy_worker(const char *text, size_t len, char out[AUTH_MAX_WORKER +
     }
     out[n] = '\0';
     if (n == 0)
-        strcpy(out, DEFAULT_WORKER);
+        memcpy(out, DEFAULT_WORKER, sizeof DEFAULT_WORKER);
 }
 
 /* USER is LEN bytes, with no NUL among them. */

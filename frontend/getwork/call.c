@@ -67,7 +67,7 @@ static enum call_error read_request(const json_t *rq, struct call *ret)
         return CALL_PARAMS;
     ret->segwit = names_segwit(rules);
     if (json_is_string(longpollid) && json_string_length(longpollid) <= CALL_MAX_LONGPOLLID)
-        strcpy(ret->longpollid, json_string_value(longpollid));
+        memcpy(ret->longpollid, json_string_value(longpollid), json_string_length(longpollid) + 1);
     return CALL_OK;
 }
 

@@ -65,7 +65,9 @@ static char *build(const struct mining *m, struct share_message *share, size_t *
     share->from.ip = request_ip(m->rq);
     share->from.agent = agent;
     share->from.miner = miner;
-    return share_build(share, ret_len);
+    char *body = share_build(share, ret_len);
+    share->from.agent = share->from.miner = NULL; /* they end here */
+    return body;
 }
 
 static bool publish(struct mining *m)

@@ -152,12 +152,42 @@ static void test_who_may_read_metrics(void **state)
     refused(ONE "[frontend]\nmetrics_from = everyone\n", "metrics_from", "everyone");
 }
 
+/* Difficulties are numbers above 0; the default network is one; a stratum server has an address
+ * that may stand in a header. */
+static void test_mining(void **state)
+{
+    char err[512];
+
+    (void)state;
+    refused(ONE "[vardiff]\nminimum_difficulty = 0\n", "[vardiff]", "minimum_difficulty");
+    refused(ONE "[vardiff]\ntiers = 64 x\n", "[vardiff]", "tiers");
+    refused(ONE "[vardiff]\nminimum_difficulty = 64\nmaximum_difficulty = 32\n", "[vardiff]",
+            "maximum_difficulty");
+    refused(ONE "[vardiff]\nshares_per_minute = 0\n", "shares_per_minute", "1");
+    refused(ONE "[frontend]\ndefault_network = two\n", "default_network", "two");
+    refused(ONE "stratum = https://x.example\n", "[network one]", "stratum+tcp://");
+    refused(ONE "stratum = stratum+tcp://x.example:1 y\n", "[network one]", "stratum+tcp://");
+    refused(ONE "algorithm = x11\n", "algorithm", "scrypt");
+    struct frontend_conf *conf =
+        load(ONE "algorithm = sha256d\nstratum = stratum+tcp://x.example:3333\nminers = getwork\n"
+                 "[frontend]\ndefault_network = one\nlongpoll = on\n[vardiff]\nscope = connection\n"
+                 "tiers = 1 2 4\n",
+             err);
+    assert_string_equal(err, "");
+    const struct frontend_network *net = conf->networks.item;
+    assert_int_equal(frontend_diff1_shift(net), 208);
+    assert_int_equal(conf->vardiff.scope, VARDIFF_CONNECTION);
+    assert_true(conf->frontend.longpoll);
+    conf_free(&frontend_schema, conf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_networks),
         cmocka_unit_test(test_bounds),   cmocka_unit_test(test_links),
         cmocka_unit_test(test_site),     cmocka_unit_test(test_who_may_read_metrics),
+        cmocka_unit_test(test_mining),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
