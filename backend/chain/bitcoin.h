@@ -37,8 +37,9 @@ void bitcoin_rules(struct chain *c, struct share *s, const struct parent *p);
 /* Computes the proof of work of those of SHARES that lack it. All have a header. */
 void bitcoin_hash(const struct bitcoin *b, struct share **shares, size_t n);
 
-/* *RET_FOUND is false when the wallet does not know the block; *RET_CONFIRMATIONS is below 1 when the
- * block is not on its chain. False, without a result, when it did not answer; the error is in C. */
+/* *RET_FOUND is false when the wallet does not know the block; *RET_CONFIRMATIONS is below 1 when
+ * the block is not on its chain. False, without a result, when it did not answer; the error is in
+ * C. */
 bool bitcoin_block_header(struct chain *c, struct wallet *w, const struct u256 *hash,
                           bool *ret_found, int64_t *ret_height, int64_t *ret_confirmations);
 

@@ -14,8 +14,9 @@
 #define PING_MS  2000 /* how often wallets that are not in use are asked */
 #define RETRY_MS 500  /* between longpolls that fail */
 #define LONGPOLL_MS                                                                                \
-    3600000        /* beyond the longest time between two blocks; it ends by itself before */
-#define PATIENCE 3 /* errors in a row before a wallet that answers is given up */
+    3600000            /* beyond the longest time between two blocks; it ends by itself before */
+#define UNHELD_MS 1000 /* the longest pause between longpolls that are not held */
+#define PATIENCE  3    /* errors in a row before a wallet that answers is given up */
 
 struct source {
     struct sources *all;
@@ -309,14 +310,17 @@ static bool take_prev(const json_t *reply, char prev[65])
 }
 
 /* How long to wait after a longpoll that took TOOK_MS. Not every wallet holds it: litecoind answers
- * at once, whatever the id, from its start to its next block, and one without longpoll always. */
+ * at once, whatever the id, from its start to its next block, and one without longpoll always;
+ * bcoin sometimes with what it had before, while a block comes in. */
 static int64_t pause_ms(const struct sources *s, bool ok, bool moved, int64_t took_ms)
 {
     if (!ok)
         return RETRY_MS;
     if (took_ms >= s->poll_ms)
         return 0;
-    return moved ? 1 : s->poll_ms;
+    if (moved)
+        return 1;
+    return s->poll_ms < UNHELD_MS ? s->poll_ms : UNHELD_MS;
 }
 
 static void *longpoll_main(void *arg)
