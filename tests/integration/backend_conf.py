@@ -5,6 +5,8 @@
 
 LITECOIN = {"family": "bitcoin", "algorithm": "scrypt", "p2pkh_versions": 111, "p2sh_versions": "58 196",
             "bech32_prefix": "rltc", "halving_interval": 150}
+BITCOIN = {"family": "bitcoin", "algorithm": "sha256d", "p2pkh_versions": 60, "p2sh_versions": 26,
+           "bech32_prefix": "rb", "halving_interval": 150, "payouts": "no"}
 BIBLEPAY = {"family": "biblepay", "algorithm": "biblehash", "p2pkh_versions": 140}
 
 

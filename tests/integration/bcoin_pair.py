@@ -1,0 +1,116 @@
+"""Two connected regtest nodes of bcoin, of a test's own, in a folder of its own. Their wallets are in memory: with
+the leveldown that Node runs today, bcoin's wallet finds no coins in a database on disk."""
+
+import base64
+import json
+import os
+import pathlib
+import subprocess
+import time
+import urllib.request
+
+from conftest import ROOT, RpcError, json_rpc
+from ports import free_ports
+
+KEY = "for this test only"
+SEGWIT_HEIGHT = 432
+
+
+def installed():
+    """The folder with bcoin, fetched from npm's registry the first time."""
+    folder = pathlib.Path(os.environ.get("PENSTOCK_BUILD", ROOT / "build")).resolve() / "bcoin"
+    done = subprocess.run(["bash", "-c", '. deploy/lib/load.sh && fetch_bcoin "$1"', "fetch", folder], cwd=ROOT,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, f"bcoin is not there, and cannot be fetched: {done.stdout}{done.stderr}"
+    return folder / "node_modules/bcoin"
+
+
+class Node:
+    def __init__(self, program, folder, ports, *more):
+        self.folder = pathlib.Path(folder)
+        (self.folder / "accounts/wallet").mkdir(parents=True)
+        self.rpc_port, self.p2p, self.wallet_port = ports
+        self.url = f"http://127.0.0.1:{self.rpc_port}/"
+        self.user = "tester"
+        self.password_file = self.folder / "password"
+        self.password_file.touch(mode=0o600)
+        self.password_file.write_text(KEY + "\n", encoding="ascii")
+        (self.folder / "bcoin.conf").write_text(f"api-key: {KEY}\n", encoding="ascii")
+        self.command = ["node", program / "bin/node", "--network=regtest", f"--prefix={self.folder}",
+                        f"--config={self.folder / 'bcoin.conf'}", "--log-console=false", "--http-host=127.0.0.1",
+                        f"--http-port={self.rpc_port}", "--host=127.0.0.1", f"--port={self.p2p}", "--listen=true",
+                        "--discover=false", f"--wallet-prefix={self.folder / 'accounts'}",
+                        "--wallet-http-host=127.0.0.1", f"--wallet-http-port={self.wallet_port}",
+                        "--wallet-memory=true", *more]
+        self.start()
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(self.command, env=os.environ | {"NODE_BACKEND": "js"},
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def rpc(self, method, *params):
+        return json_rpc(self.url, self.user, KEY, method, params)
+
+    def wallet_rpc(self, method, *params):
+        return json_rpc(f"http://127.0.0.1:{self.wallet_port}/", self.user, KEY, method, params)
+
+    def address(self, account):
+        """A new account's."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.wallet_port}/wallet/primary/account/{account}", b'{"witness":true}',
+            {"Authorization": "Basic " + base64.b64encode(f"x:{KEY}".encode()).decode()}, method="PUT")
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return json.load(reply)["receiveAddress"]
+
+    def wait_ready(self):
+        end = time.monotonic() + 300
+        while True:
+            try:
+                self.wallet_rpc("getwalletinfo")
+                return self.rpc("getblockcount")
+            except (OSError, RpcError):
+                if time.monotonic() > end or self.process.poll() is not None:
+                    raise
+                time.sleep(0.1)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=300)
+
+
+class BcoinPair:
+    """`first` is the pool's; `second` is its peer. Their chain begins below the activation of segwit."""
+
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        folder.mkdir(exist_ok=True)
+        program, ports = installed(), free_ports(6)
+        self.first = Node(program, folder / "first", ports[:3])
+        self.second = Node(program, folder / "second", ports[3:], f"--only=127.0.0.1:{ports[1]}")
+        self.first.wait_ready()
+        self.second.wait_ready()
+        self.address = self.first.address("pool")
+        self.others = self.second.address("others")
+        self.mine(1)
+        self.wait_synced()
+
+    def mine(self, blocks, node=None):
+        """By somebody else than the pool."""
+        return (node or self.first).rpc("generatetoaddress", blocks, self.others)
+
+    def mine_past_segwit(self):
+        self.mine(max(0, SEGWIT_HEIGHT - self.first.rpc("getblockcount")))
+        self.wait_synced()
+
+    def wait_synced(self):
+        end = time.monotonic() + 300
+        while (not self.first.rpc("getconnectioncount")
+               or self.second.rpc("getbestblockhash") != self.first.rpc("getbestblockhash")):
+            assert time.monotonic() < end, "the nodes do not find together"
+            time.sleep(0.05)
+
+    def stop(self):
+        self.second.stop()
+        self.first.stop()
