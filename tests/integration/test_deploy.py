@@ -1,6 +1,7 @@
 """deploy/up, down and ctl: run again, side by side, interrupted, and who may read what."""
 
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -231,8 +232,10 @@ def test_ctl_refuses_nonsense(env, ctl):
             ctl(*arguments)
 
 
-def test_arguments_are_checked(own):
-    for options in (["--wallet", "dogecoin=http://127.0.0.1:1,u,/etc/hostname"],
+def test_arguments_are_checked(env, own):
+    assert deploy("up", env["PENSTOCK_STATE"], "--network", "bitcoin", check=False).returncode == 64  # it is another's
+    for options in (["--wallet", "dogecoin=http://127.0.0.1:1,u,/etc/hostname"], ["--network", "dogecoin"],
+                    ["--network", "bitcoin", "--wallet", "litecoin=http://127.0.0.1:1,u,/etc/hostname"],
                     ["--wallet", "litecoin=http://127.0.0.1:1"], ["--bogus"]):
         done = deploy("up", own, *options, check=False)
         assert done.returncode == 64 and "Try " in done.stdout
@@ -281,7 +284,8 @@ def test_a_pool_from_beginning_to_end_beside_another(env, own):
     prefix = "PENSTOCK_NODE2_LITECOIN"
     node = [mine[f"{prefix}_URL"], mine[f"{prefix}_USER"], secret(mine[f"{prefix}_PASSWORD_FILE"])]
     assert json_rpc(*node, "getblockcount", []) > 432
-    assert poll(lambda: process_state(own, "demo-miner")), "the demo miner does not run"
+    for name in ("demo-miner", "demo-getwork"):
+        assert poll(lambda part=name: process_state(own, part)), f"{name} does not run"
     await_every_task(mine)
 
     deploy("down", own)
@@ -294,6 +298,26 @@ def test_a_pool_from_beginning_to_end_beside_another(env, own):
     deploy("up", own, "--detach", "--no-demo")
     assert read_env(own) == mine
     assert json_rpc(*node, "getblockcount", []) > 432
+    deploy("down", own, "--purge")
+    assert not own.exists() and processes_of(own) == []
+
+
+@pytest.mark.long
+@pytest.mark.own_state
+def test_a_pool_on_bcoin(own):
+    deploy("up", own, "--network", "bitcoin", "--detach")
+    mine = read_env(own)
+    assert mine["PENSTOCK_NETWORKS"].split() == ["bitcoin", "bitcoin-b"] and whole(own)
+
+    def counts():
+        said = subprocess.run([own / "bin/penstockctl", "--config", mine["PENSTOCK_BACKEND_CONF"], "status", "--json"],
+                              capture_output=True, text=True, timeout=120, check=True)
+        return json.loads(said.stdout)["networks"]
+
+    end = time.monotonic() + 600  # both demo miners find shares and blocks
+    while not all(n["shares"] > 5 and n["blocks"] for n in counts()):
+        assert time.monotonic() < end, counts()
+        time.sleep(0.5)
     deploy("down", own, "--purge")
     assert not own.exists() and processes_of(own) == []
 
