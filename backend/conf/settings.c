@@ -186,7 +186,9 @@ static const struct conf_setting network_settings[] = {
      .offset = NET(payouts),
      .deflt = "yes",
      .text = "no: miners are credited, but nobody is paid, and the books are not compared with the "
-             "wallet; for a wallet that payments cannot be made with, such as bcoin's."},
+             "wallet; for a wallet that payments cannot be made with, such as bcoin's. Not for a "
+             "pause, in which payments under way must still be followed: that is penstockctl "
+             "payouts freeze."},
     {.name = "pplns_percent",
      .type = CONF_INT,
      .offset = NET(pplns_percent),
