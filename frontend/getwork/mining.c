@@ -43,13 +43,18 @@ static void refuse_proposal(struct mining *m)
 static const struct {
     mining_fn *run;
     enum limit by_ip, by_address;
-    bool share; /* a limit is told as a share's refusal */
+    bool share;       /* a limit is told as a share's refusal */
+    const char *name; /* in metrics, instead of the route that all have in common */
 } methods[] = {
-    [CALL_GETWORK] = {mining_work, LIMIT_WORK_IP, LIMIT_WORK_ADDRESS, false},
-    [CALL_TEMPLATE] = {mining_template, LIMIT_WORK_IP, LIMIT_WORK_ADDRESS, false},
-    [CALL_PROPOSAL] = {refuse_proposal, LIMIT_WORK_IP, LIMIT_WORK_ADDRESS, false},
-    [CALL_SUBMIT_WORK] = {mining_share, LIMIT_SOLUTION_IP, LIMIT_SOLUTION_MINER, true},
-    [CALL_SUBMIT_BLOCK] = {mining_share, LIMIT_SOLUTION_IP, LIMIT_SOLUTION_MINER, true},
+    [CALL_GETWORK] = {mining_work, LIMIT_WORK_IP, LIMIT_WORK_ADDRESS, false, "getwork"},
+    [CALL_TEMPLATE] = {mining_template, LIMIT_WORK_IP, LIMIT_WORK_ADDRESS, false,
+                       "getblocktemplate"},
+    [CALL_PROPOSAL] = {refuse_proposal, LIMIT_WORK_IP, LIMIT_WORK_ADDRESS, false,
+                       "getblocktemplate"},
+    [CALL_SUBMIT_WORK] = {mining_share, LIMIT_SOLUTION_IP, LIMIT_SOLUTION_MINER, true,
+                          "getwork share"},
+    [CALL_SUBMIT_BLOCK] = {mining_share, LIMIT_SOLUTION_IP, LIMIT_SOLUTION_MINER, true,
+                           "submitblock"},
 };
 
 /* --- who it is --- */
@@ -111,6 +116,7 @@ static void run(struct mining *m, const char *body, size_t len)
         say_error(&m->reply->body, m->call.id, call_errors[e].code, call_errors[e].message);
         return;
     }
+    m->reply->route = methods[m->call.method].name;
     if (!know(m) || !admit(m, judge_ip(m->s, m->rq, methods[m->call.method].by_ip)) ||
         !admit(m, judge_address(m->s, m->net, m->rq, methods[m->call.method].by_address,
                                 m->who.address)))

@@ -34,8 +34,8 @@ struct options {
     unsigned connections;
     double seconds, warm_up, rate; /* RATE 0: as fast as it goes */
     int priority;                  /* above that of other programs, as if on a machine of its own */
-    bool close, pauses;
-    struct buf head; /* the caller's headers */
+    bool close, pauses, bodies;    /* BODIES: the lines are */
+    struct buf head;               /* the caller's headers */
 };
 
 struct connection {
@@ -88,15 +88,17 @@ static struct iovec build_request(const struct options *o, const char *line, siz
 {
     struct buf b = BUF_INIT(MAX_REQUEST + MAX_LINE);
 
-    buf_addf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: %s\r\nContent-Length: 0\r\n%s",
-             o->method, o->path, o->host, o->close ? "close" : "keep-alive",
+    buf_addf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: %s\r\nContent-Length: %zu\r\n%s",
+             o->method, o->path, o->host, o->close ? "close" : "keep-alive", o->bodies ? len : 0,
              o->head.data ? o->head.data : "");
-    if (line != NULL) {
+    if (line != NULL && !o->bodies) {
         buf_addf(&b, "Solution: ");
         buf_add(&b, line, len);
         buf_addf(&b, "\r\n");
     }
     buf_addf(&b, "\r\n");
+    if (o->bodies)
+        buf_add(&b, line, len);
     return (struct iovec){b.data, b.len};
 }
 
@@ -378,6 +380,7 @@ static void usage(int status)
             "  --path PATH        [/]           --method NAME   [GET]\n"
             "  --header 'N: V'    to send, also several times\n"
             "  --solutions FILE   each line in turn as the header Solution\n"
+            "  --bodies FILE      each line in turn as the body\n"
             "  --connections N    [64]          --close         a new connection each time\n"
             "  --seconds S        [5]           --warm-up S     [1] before that, not counted\n"
             "  --rate N           requests a second [0: as fast as it goes]\n"
@@ -439,6 +442,10 @@ static void take(struct options *o, int c, const char *arg)
     case 'w':
         o->warm_up = number(arg, 3600);
         break;
+    case 'b':
+        o->bodies = true;
+        o->lines = arg;
+        break;
     case 'r':
         o->rate = number(arg, 1e6);
         break;
@@ -458,23 +465,13 @@ static void take(struct options *o, int c, const char *arg)
 
 static void parse(struct options *o, int argc, char **argv)
 {
-    static const struct option table[] = {{"host", 1, NULL, 'H'},
-                                          {"port", 1, NULL, 'p'},
-                                          {"path", 1, NULL, 'P'},
-                                          {"method", 1, NULL, 'm'},
-                                          {"ca", 1, NULL, 'a'},
-                                          {"header", 1, NULL, 'k'},
-                                          {"seconds", 1, NULL, 's'},
-                                          {"solutions", 1, NULL, 'l'},
-                                          {"connections", 1, NULL, 'c'},
-                                          {"close", 0, NULL, 'x'},
-                                          {"warm-up", 1, NULL, 'w'},
-                                          {"rate", 1, NULL, 'r'},
-                                          {"expect", 1, NULL, 'e'},
-                                          {"priority", 1, NULL, 'n'},
-                                          {"pauses", 0, NULL, 'u'},
-                                          {"help", 0, NULL, 'h'},
-                                          {0}};
+    static const struct option table[] = {
+        {"host", 1, NULL, 'H'},        {"port", 1, NULL, 'p'},      {"path", 1, NULL, 'P'},
+        {"method", 1, NULL, 'm'},      {"ca", 1, NULL, 'a'},        {"header", 1, NULL, 'k'},
+        {"seconds", 1, NULL, 's'},     {"solutions", 1, NULL, 'l'}, {"bodies", 1, NULL, 'b'},
+        {"connections", 1, NULL, 'c'}, {"close", 0, NULL, 'x'},     {"warm-up", 1, NULL, 'w'},
+        {"rate", 1, NULL, 'r'},        {"expect", 1, NULL, 'e'},    {"priority", 1, NULL, 'n'},
+        {"pauses", 0, NULL, 'u'},      {"help", 0, NULL, 'h'},      {0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", table, NULL)) != -1)

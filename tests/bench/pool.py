@@ -1,5 +1,6 @@
 """The pool under test and the servers beside it: web servers with bare programs, shares to send."""
 
+import base64
 import http.client
 import json
 import os
@@ -102,6 +103,21 @@ class Pool:
                         encoding="ascii")
         return path
 
+    def getwork_headers(self):
+        user = base64.b64encode(f"{self.address}.bench:x".encode()).decode()
+        return {"Authorization": f"Basic {user}", "User-Agent": "cpuminer/2.5.1", "X-Mining-Extensions": "midstate"}
+
+    def work_file(self, count):
+        """Submissions by getwork, each with a nonce of its own: who takes them does not hash."""
+        context = ssl.create_default_context(cafile=self.env["PENSTOCK_CA"])
+        client = http.client.HTTPSConnection(self.url.hostname, self.url.port, context=context)
+        client.request("POST", f"/{NETWORK}/", b'{"method":"getwork","params":[],"id":0}', self.getwork_headers())
+        data = json.loads(client.getresponse().read())["result"]["data"]
+        path = self.folder / "works"
+        path.write_text("".join('{"method": "getwork", "params": [ "%s%08x%s" ], "id":1}\n'
+                                % (data[:152], nonce, data[160:]) for nonce in range(count)), encoding="ascii")
+        return path
+
     def channel(self):
         env = self.env
         login = pika.PlainCredentials(env["PENSTOCK_AMQP_ADMIN_USER"],
@@ -111,7 +127,8 @@ class Pool:
             login, heartbeat=0)).channel()
 
     def purge(self):
-        self.channel().queue_purge(f"solution.{NETWORK}")
+        for kind in ("solution", "share"):
+            self.channel().queue_purge(f"{kind}.{NETWORK}")
 
     def enqueue(self, shares, network=NETWORK):
         env = self.env
@@ -238,13 +255,16 @@ def probe_disk(folder, seconds=1.0):
 class Load:
     """The load generator, for one case."""
 
-    def __init__(self, programs, port, ca, headers=None, solutions=None, method="GET", path="/", expect="ok"):
+    def __init__(self, programs, port, ca, headers=None, solutions=None, method="GET", path="/", expect="ok",
+                 bodies=None):
         self.command = [programs / "load", "--host", "127.0.0.1", "--port", port, "--ca", ca,
                         "--method", method, "--path", path, "--expect", expect]
         for name, value in (headers or {}).items():
             self.command += ["--header", f"{name}: {value}"]
         if solutions:
             self.command += ["--solutions", solutions]
+        if bodies:
+            self.command += ["--bodies", bodies]
 
     def __call__(self, seconds, connections=64, close=False, rate=0, warm_up=0.5):
         more = ["--seconds", seconds, "--connections", connections, "--warm-up", warm_up, "--rate", rate]

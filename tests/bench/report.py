@@ -9,6 +9,7 @@ import share_out
 
 BESIDE = " beside"  # behind the names of another program's cases
 ALONE = " alone"    # each frontend process publishes by itself, without the machine's publisher
+SHARE = "share by getwork"
 CEILING = {"readytomine2": "insert", "solution": "publish", "solution" + ALONE: "publish",
            "readytomine2" + BESIDE: "insert", "solution" + BESIDE: "publish"}
 HASH_US = 31.2  # CPU time of a scrypt hash (AVX-512) on the idle machine for which the goal was set
@@ -105,6 +106,8 @@ def judge(result):
     if found:
         part = ratio(found, "solution", "nothing")
         goals.append((f"solution, keep-alive: {part:.0%} of doing nothing, at least 45%", part >= 0.45))
+        part = ratio(found, SHARE, "nothing")
+        goals.append((f"{SHARE}, keep-alive: {part:.0%} of doing nothing, at least 40%", part >= 0.40))
     for state in ("stopped", "running"):
         half = result.get(state, {}).get("half load", {})
         for name in JUDGED if half else ():
