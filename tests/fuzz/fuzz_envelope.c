@@ -63,16 +63,17 @@ static void check_letter(const struct broker_delivery *d)
     json_decref(json);
 }
 
-static void check_item(struct broker_delivery **d)
+/* *D is NULL afterwards when it became an item. */
+static void check_item(struct broker_delivery **d, bool of_jobs)
 {
     const char *wrong = NULL;
-    struct item *item = item_new(*d, "litecoin", &wrong);
+    struct item *item = item_new(*d, "litecoin", of_jobs, &wrong);
 
     assert((item == NULL) == (wrong != NULL));
     if (!item)
         return;
-    *d = NULL; /* the item's now */
-    assert(strcmp(item->msg.network, "litecoin") == 0);
+    *d = NULL;
+    assert(strcmp(item->in.msg.network, "litecoin") == 0 && item->in.of_job == of_jobs);
     item_free(&item);
 }
 
@@ -88,7 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (read_properties(encoded, d)) {
         check_texts(d);
         check_letter(d);
-        check_item(&d);
+        check_item(&d, false);
+        if (d)
+            check_item(&d, true);
     }
     if (d)
         broker_delivery_free(&d);
