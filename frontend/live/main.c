@@ -88,7 +88,7 @@ static void start_handles(struct program *p, uv_loop_t *loop)
 static int inherited(const char *listen)
 {
     const char *colon = strrchr(listen, ':');
-    const int port = colon ? atoi(colon + 1) : 0;
+    const long port = colon ? strtol(colon + 1, NULL, 10) : 0;
 
     if (sd_listen_fds(1) != 1 ||
         sd_is_socket_inet(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1, (uint16_t)port) <= 0)

@@ -178,6 +178,23 @@ static void test_what_is_refused(void **state)
         }
 }
 
+static void test_a_nul_is_no_text(void **state)
+{
+    static const char nul[] = "GET / HTTP/1.1\r\nUser-Agent: a\0b\r\n\r\n";
+
+    (void)state;
+    for (size_t size = 1; size <= sizeof nul; size++) {
+        struct http_reader *r = http_reader_new();
+        enum http_state s = HTTP_READ_PART;
+
+        for (size_t at = 0; at < sizeof nul - 1 && s != HTTP_READ_BAD; at += size)
+            s = http_feed(r, nul + at, size < sizeof nul - 1 - at ? size : sizeof nul - 1 - at);
+        assert_int_equal(s, HTTP_READ_BAD);
+        assert_int_equal(http_reader_status(r), 400);
+        http_reader_free(&r);
+    }
+}
+
 /* Header lines without end, and chunks of one byte without end. */
 static void test_what_never_ends(void **state)
 {
@@ -209,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_nothing_may_follow_before_the_answer),
         cmocka_unit_test(test_the_end_of_a_long_list_is_kept),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_a_nul_is_no_text),
         cmocka_unit_test(test_what_never_ends),
     };
 
