@@ -4,8 +4,10 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
+import subprocess
 import uuid
 
 import pika
@@ -345,6 +347,99 @@ def test_without_the_database_miners_are_told_to_come_again(env, ctl, live, held
     miner = held("https", f"{address}.new")
     found = block()
     assert prev_of(waiting.result()) == prev_of(miner.result()) == found
+
+
+# --- with settings of its own ---
+
+
+class Own:
+    """Another penstock-live beside the pool's, on its servers."""
+
+    def __init__(self, env, folder):
+        self.folder, self.conf = folder, folder / "frontend.conf"
+        self.shared = pathlib.Path(env["PENSTOCK_FRONTEND_CONF"]).read_text(encoding="utf-8")
+        self.port = free_port()
+        self.env = env | {"PENSTOCK_LIVE_URL": f"http://127.0.0.1:{self.port}"}
+        self.live = Live(self.env)
+        self.process = None
+
+    def write(self, live="", limits=""):
+        text = re.sub(r"(?m)^listen = .*", f"listen = 127.0.0.1:{self.port}\n{live}", self.shared)
+        text = re.sub(r"(?m)^health_file = .*", f"health_file = {self.folder}/health", text)
+        self.conf.write_text(re.sub(r"(?m)^exempt = .*", limits, text), encoding="utf-8")
+
+    def start(self):
+        with open(self.folder / "log", "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen([f"{self.env['PENSTOCK_BIN']}/penstock-live", "--config", self.conf],
+                                            stdin=subprocess.DEVNULL, stderr=log)
+        await_true(self.live.is_well)
+
+    def log(self):
+        return (self.folder / "log").read_text(encoding="utf-8")
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            assert self.process.wait(60) == 0
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@pytest.fixture
+def own(env, tmp_path):
+    program = Own(env, tmp_path)
+    yield program
+    program.stop()
+
+
+def test_who_waited_long_enough_is_given_work(own, address, rpc):
+    own.write("hold_s = 5")
+    own.start()
+    tip = rpc("pool")("getbestblockhash")
+    miner = Held(own.env, "live")
+    for given in (1, 2):
+        miner.ask("litecoin", address)
+        assert prev_of(miner.result()) == tip
+        assert own.live.metric('penstock_live_answers_total{why="time"}') == given
+    miner.close()
+
+
+def test_limits_are_those_of_the_settings(own, address):
+    own.write("held_per_address = 2\nheld_max = 3", "work_per_ip = 1\nwork_per_ip_burst = 6")
+    own.start()
+    waiting = [Held(own.env, "live").ask("litecoin", f"{address}.{i}") for i in range(2)]
+    own.live.await_held(2)
+    third = Held(own.env, "live").ask("litecoin", f"{address}.2")
+    assert third.answer().status == 429
+    other = "rltc1qdqjgd8tvup4x2jlfw7wjz940fhp22l293z9hwc"
+    waiting.append(Held(own.env, "live").ask("litecoin", other))
+    own.live.await_held(3)
+    reply = third.ask("litecoin", other).answer()
+    assert reply.status == 503 and b"Too many miners" in reply.body
+    statuses = [third.ask("litecoin", other).answer() for _ in range(3)]
+    assert statuses[-1].status == 429 and b"slow down" in statuses[-1].body
+    for connection in [*waiting, third]:
+        connection.close()
+
+
+def test_a_reload_with_broken_settings_changes_nothing(own, address):
+    own.write()
+    own.start()
+    miner = Held(own.env, "live").ask("litecoin", address)
+    own.live.await_held(1)
+    own.write("hold_s = soon")
+    own.process.send_signal(signal.SIGHUP)
+    await_true(lambda: "live.reload_refused" in own.log())
+    assert miner.is_silent() and own.live.held() == 1
+    own.write("hold_s = 30")
+    own.process.send_signal(signal.SIGHUP)
+    assert miner.answer().status == 200
+    await_true(lambda: own.log().count("live.started") == 2 and own.live.is_well())
+    miner.close()
 
 
 def test_its_metrics_are_well_formed(live):
