@@ -22,7 +22,6 @@ static bool begin(struct api *a, unsigned needs, struct service *s, const struct
 struct samples {
     struct jsonw *j;
     uint64_t hour; /* the one that is open; 0: none */
-    uint64_t shares;
 };
 
 static void close_sample(struct samples *s)
@@ -52,32 +51,29 @@ static bool write_sample(void *ctx, const struct read_worker_hour *h)
         api_hour(s->j, "created", h->hour);
         jsonw_object_begin(s->j, "workers");
     }
-    s->shares += h->shares;
     write_rates(s->j, h->name, h->difficulty / 3600, (double)h->shares / 3600);
     return true;
 }
 
-static enum db_result write_samples(struct api *a, const char *key, uint64_t *ret_shares)
+static enum db_result write_samples(struct api *a, const char *key)
 {
     struct samples s = {.j = &a->j};
 
     jsonw_array_begin(&a->j, key);
     enum db_result r =
-        read_worker_hours(a->s->db, a->net->name, a->address, a->now_s, write_sample, &s);
+        read_busiest_hours(a->s->db, a->net->name, a->address, a->now_s, write_sample, &s);
     close_sample(&s);
     jsonw_array_end(&a->j);
-    *ret_shares = s.shares;
     return r;
 }
 
 void api_miner_performance(struct service *s, const struct request *rq, struct reply *reply)
 {
     struct read_miner m;
-    uint64_t shares;
     struct api a;
 
     if (begin(&a, 0, s, rq, reply, &m))
-        api_end(&a, write_samples(&a, NULL, &shares));
+        api_end(&a, write_samples(&a, NULL));
 }
 
 /* --- the miner --- */
@@ -125,6 +121,12 @@ static enum db_result write_paid(struct api *a, const struct read_miner *m)
     return r;
 }
 
+static bool add_shares(void *ctx, const struct read_miner_hour *h)
+{
+    *(uint64_t *)ctx += h->shares;
+    return true;
+}
+
 void api_miner(struct service *s, const struct request *rq, struct reply *reply)
 {
     struct read_miner m;
@@ -141,7 +143,10 @@ void api_miner(struct service *s, const struct request *rq, struct reply *reply)
     if (r == DB_OK)
         r = write_now(&a);
     if (r == DB_OK)
-        r = write_samples(&a, "performanceSamples", &shares);
+        r = write_samples(&a, "performanceSamples");
+    if (r == DB_OK)
+        r = read_miner_hours(s->db, a.net->name, a.address,
+                             (uint64_t)a.now_s / 3600 + 1 - READ_HOURS, add_shares, &shares);
     jsonw_uint(&a.j, "pendingShares", shares);
     jsonw_object_end(&a.j);
     api_end(&a, r);

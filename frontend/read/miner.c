@@ -72,6 +72,23 @@ enum db_result read_worker_hours(struct db *db, const char *network, const char 
         take_worker_hour, &list);
 }
 
+enum db_result read_busiest_hours(struct db *db, const char *network, const char *address,
+                                  int64_t now_s, read_worker_hour_fn *fn, void *ctx)
+{
+    static const char sql[] =
+        "SELECT h.hour, h.worker, h.shares, h.rejected, h.difficulty FROM "
+        "(SELECT worker FROM site_worker_day WHERE network = ? AND address = ? "
+        "ORDER BY difficulty DESC, worker LIMIT ?) busiest JOIN " HOURS " ago "
+        "JOIN site_worker_hour h ON h.worker = busiest.worker AND h.hour = ? - ago.back "
+        "WHERE h.network = ? AND h.address = ? ORDER BY h.hour, h.worker";
+    struct worker_hours_list list = {fn, ctx};
+
+    return db_query(db, sql,
+                    PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(READ_BUSIEST),
+                           DB_INT(now_s / 3600), DB_TEXT(network), DB_TEXT(address)),
+                    take_worker_hour, &list);
+}
+
 /* --- what lies side by side --- */
 
 struct worker_days_list {
@@ -211,15 +228,20 @@ static bool take_earning(void *ctx, const struct db_value *v, size_t n)
 enum db_result read_earnings(struct db *db, const char *network, const char *address,
                              const struct page *page, read_earning_fn *fn, void *ctx)
 {
-    static const char sql[] = "SELECT DATE(created_at) AS day, SUM(amount) FROM site_credit "
-                              "WHERE network = ? AND address = ? "
-                              "GROUP BY day ORDER BY day DESC LIMIT ? OFFSET ?";
+    /* Of more, the earliest day may have had some that are not among them. */
+    static const char sql[] =
+        "SELECT day, SUM(amount) FROM (SELECT DATE(created_at) AS day, amount FROM site_credit "
+        "WHERE network = ? AND address = ? ORDER BY number DESC LIMIT ?) newest "
+        "WHERE day > COALESCE((SELECT DATE(created_at) FROM site_credit "
+        "WHERE network = ? AND address = ? ORDER BY number DESC LIMIT 1 OFFSET ?), '1970-01-01') "
+        "GROUP BY day ORDER BY day DESC LIMIT ? OFFSET ?";
     struct earnings_list list = {fn, ctx};
 
-    return db_query(
-        db, sql,
-        PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(page->size), DB_UINT(page->offset)),
-        take_earning, &list);
+    return db_query(db, sql,
+                    PARAMS(DB_TEXT(network), DB_TEXT(address), DB_UINT(READ_MAX_CREDITS),
+                           DB_TEXT(network), DB_TEXT(address), DB_UINT(READ_MAX_CREDITS - 1),
+                           DB_UINT(page->size), DB_UINT(page->offset)),
+                    take_earning, &list);
 }
 
 struct credits_list {

@@ -145,9 +145,14 @@ struct read_worker_hour {
     double difficulty;
 };
 typedef bool read_worker_hour_fn(void *ctx, const struct read_worker_hour *h);
-/* The last READ_HOURS hours, by hour and name. */
+/* The last READ_HOURS hours, by hour and name; for downloads: 25 rows for each worker. */
 enum db_result read_worker_hours(struct db *db, const char *network, const char *address,
                                  int64_t now_s, read_worker_hour_fn *fn, void *ctx);
+
+#define READ_BUSIEST 100
+/* The same of the READ_BUSIEST workers that did the most in them. */
+enum db_result read_busiest_hours(struct db *db, const char *network, const char *address,
+                                  int64_t now_s, read_worker_hour_fn *fn, void *ctx);
 
 /* What a miner's page shows: read from sums by the miner, which are as old as the last roll-stats;
  * rates are those of then. */
@@ -198,7 +203,9 @@ struct read_earning {
     uint64_t amount;
 };
 typedef bool read_earning_fn(void *ctx, const struct read_earning *e);
-/* What the miner was credited by day, the last one first. */
+#define READ_MAX_CREDITS 5000 /* that are summed up */
+/* What the miner was credited by day, the last one first: whole days of its last READ_MAX_CREDITS
+ * credits. */
 enum db_result read_earnings(struct db *db, const char *network, const char *address,
                              const struct page *page, read_earning_fn *fn, void *ctx);
 

@@ -89,6 +89,8 @@ READER(read_miner_rates,
        read_miner_rates(p->db, p->network, p->now_s, &first_page, count_read_miner_rate, p))
 READER(read_worker_hours,
        read_worker_hours(p->db, p->network, p->address, p->now_s, count_read_worker_hour, p))
+READER(read_busiest_hours,
+       read_busiest_hours(p->db, p->network, p->address, p->now_s, count_read_worker_hour, p))
 READER(read_worker_days, read_worker_days(p->db, p->network, p->address, count_read_worker_day, p))
 READER(read_rejects, read_rejects(p->db, p->network, p->address, count_read_reject, p))
 READER(read_miner_hours, read_miner_hours(p->db, p->network, p->address,
@@ -120,7 +122,7 @@ static const struct {
     ROW(read_block_sums),  ROW(read_found),        ROW(read_subsidy),     ROW(read_freeze),
     ROW(read_fine),        ROW(read_miner_fine),   ROW(read_credits),     ROW(read_ledger),
     ROW(read_audits),      ROW(read_miner_hours),  ROW(read_changes),     ROW(read_payments),
-    ROW(read_paid),        ROW(read_worker_sums),  ROW(read_terms),
+    ROW(read_paid),        ROW(read_worker_sums),  ROW(read_terms),       ROW(read_busiest_hours),
 };
 
 /* --- the server's counters --- */

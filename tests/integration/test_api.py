@@ -355,16 +355,19 @@ def test_five_hundred_workers(frontend, books):
         cursor.executemany("INSERT INTO share_stats_hour VALUES (%s, %s, %s, %s, %s, %s)",
                            [(worker, hour - back, NETWORK, 1, 0, 1000) for worker in workers
                             for back in range(24)])
+        cursor.executemany("INSERT INTO miner_stats_hour VALUES (%s, %s, %s, 500, 0, 500000, 500)",
+                           [(books.miners[NOBODY], hour - back, NETWORK) for back in range(24)])
     try:
         reply = frontend.get(fill_in(MINER, NOBODY))
         assert reply.status == 200
         miner = reply.json()
         assert len(miner["performance"]["workers"]) == 500
-        assert [len(s["workers"]) for s in miner["performanceSamples"]][-24:] == [500] * 24
+        assert [len(s["workers"]) for s in miner["performanceSamples"]][-24:] == [100] * 24
         assert miner["pendingShares"] == 500 * 24
     finally:
         run(books.root, "DELETE s FROM share_stats_hour s JOIN worker w ON w.id = s.worker_id WHERE"
             " w.miner_id = %s", books.miners[NOBODY])
+        run(books.root, "DELETE FROM miner_stats_hour WHERE miner_id = %s", books.miners[NOBODY])
         run(books.root, "DELETE FROM worker WHERE miner_id = %s", books.miners[NOBODY])
         run(books.root, "DELETE FROM miner WHERE id = %s", books.miners.pop(NOBODY))
 

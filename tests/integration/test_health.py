@@ -97,6 +97,24 @@ def test_jobs_that_are_not_made(env, tmp_path, db):
             cursor.execute("DELETE FROM job_health WHERE network = %s", (NETWORK,))
 
 
+def test_the_task_that_sends_messages(env, tmp_path, db):
+    """It is of no network, and is judged where wishes for messages are taken."""
+    assert "notify" not in get(env, "/isalive").json()
+    with db("root").cursor() as cursor, own_frontend(env, tmp_path, SECTION, [("[site]\n", "[site]\nnotify = yes\n")]) as own:
+        try:
+            for ago_s, outcome, late in ((0, "done", False), (1200, "done", True), (0, "failed", True)):
+                cursor.execute("DELETE FROM task_run WHERE task = 'notify'")
+                cursor.execute("INSERT INTO task_run (task, network, host, detail, ended_at, outcome) VALUES"
+                               " ('notify', '', 'itest', '', UTC_TIMESTAMP(6) - INTERVAL %s SECOND, %s)",
+                               (ago_s, outcome))
+                said = own.get("/isalive").json()
+                assert said["notify"]["late"] is late, (ago_s, outcome)
+                assert ("task notify is late" in said["failures"]) is late
+                assert f'penstock_task_late{{network="",task="notify"}} {late:d}\n' in own.get("/metrics").body.decode()
+        finally:
+            cursor.execute("DELETE FROM task_run WHERE task = 'notify'")
+
+
 def test_without_servers(env, tmp_path):
     dead = [(f"port = {env['PENSTOCK_DB_PORT']}", "port = 1"), (f"port = {env['PENSTOCK_AMQP_PORT']}", "port = 1")]
     with own_frontend(env, tmp_path, SECTION, dead) as own:

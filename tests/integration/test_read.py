@@ -13,7 +13,7 @@ from test_site_views import run
 from test_sql import BUILD
 
 NETWORK = "itest-read"  # of all rows made here
-WORKERS = 500
+WORKERS, BUSIEST = 500, 100
 
 # Most rows that a reader may touch: for a list of 15, a miner with 500 workers, 300 blocks and credits, 100
 # payments. Each is what it needs, and some room for another way to do the same.
@@ -22,11 +22,11 @@ MOST = {
     "read_chain": 120, "read_blocks": 60, "read_hours": 60, "read_miner": 10, "read_terms": 10, "read_miner_rates": 100,
     "read_totals": 1000, "read_days": 700, "read_paid": 700,  # sums over blocks, over payments
     "read_worker_days": 6 * WORKERS, "read_worker_sums": 4 * WORKERS, "read_rejects": 12 * WORKERS,  # of three reasons each
-    "read_worker_hours": 25 * 6 * WORKERS,
+    "read_worker_hours": 25 * 6 * WORKERS, "read_busiest_hours": 10 * WORKERS + 25 * 6 * BUSIEST,
     "read_fine": 250 * WORKERS, "read_miner_fine": 400 * WORKERS,  # two hours of all workers
     "read_block_sums": 1000, "read_found": 700, "read_subsidy": 60, "read_credits": 100, "read_ledger": 60,
     "read_audits": 60, "read_freeze": 10,
-    "read_miner_hours": 80, "read_earnings": 2000, "read_changes": 100, "read_payments": 100,
+    "read_miner_hours": 80, "read_earnings": 4000, "read_changes": 100, "read_payments": 100,
 }
 PAGE = ("read_miner", "read_worker_days", "read_worker_sums", "read_rejects", "read_miner_hours", "read_changes", "read_payments")
 
@@ -54,10 +54,10 @@ def costs(env, root, tmp_path_factory):
     add_money(root, NETWORK, miner, MINER)
     add_shares(root, NETWORK, first, last, 2000, rejected=200)
 
-    def measure():
+    def measure(network=NETWORK):
         run(root, "ANALYZE TABLE share_stats, share_stats_hour, worker, worker_day, rejected_day, block,"
             " miner_stats_hour, payout, payout_item, entry, block_credit")
-        done = subprocess.run([BUILD / "itest_read", path, NETWORK, MINER], capture_output=True, text=True,
+        done = subprocess.run([BUILD / "itest_read", path, network, MINER], capture_output=True, text=True,
                               timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         return {row.pop("reader"): row for row in map(json.loads, done.stdout.splitlines())}
@@ -73,6 +73,7 @@ def test_every_reader_is_measured(costs):
 def test_a_reader_touches_what_it_shows(costs):
     found = costs()
     assert found["read_worker_days"]["rows"] == WORKERS and found["read_rejects"]["rows"] == WORKERS
+    assert found["read_busiest_hours"]["rows"] == 25 * BUSIEST
     assert found["read_worker_hours"]["rows"] == 25 * WORKERS and found["read_miner_hours"]["rows"] == 25
     assert {reader: row["touched"] for reader, row in found.items() if row["touched"] > MOST[reader]} == {}
 
@@ -107,3 +108,18 @@ def test_what_is_stored_beside_it_costs_nothing(costs, root):
     # the minute, or the hour, may have changed meanwhile: a row for each worker
     assert {reader: (before[reader]["touched"], row["touched"]) for reader, row in after.items()
             if row["touched"] > before[reader]["touched"] + 2 * WORKERS} == {}
+
+
+def test_a_long_history_is_bounded(costs, root):
+    """A credit a minute: five thousand are 83 hours, of which the first may lie within a day."""
+    network = NETWORK + "-y"
+    clean_all(root, network)
+    try:
+        miner, _, _ = add_miner(root, network, MINER, 1)
+        add_money(root, network, miner, MINER, blocks=16000)
+        run(root, "UPDATE block_split p JOIN block b ON b.id = p.block_id SET p.created_at = b.chain_time"
+            " WHERE b.network = %s", network)
+        found = costs(network)["read_earnings"]
+    finally:
+        clean_all(root, network)
+    assert found["rows"] in (3, 4) and found["touched"] < 9 * 5000
