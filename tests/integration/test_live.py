@@ -12,6 +12,7 @@ import uuid
 
 import pika
 import pytest
+import requests
 
 from live_client import GETWORK, Held, Live, await_true, prev_of, request_bytes, swapped, template
 
@@ -79,6 +80,21 @@ def test_held_until_a_block_comes(held, block, address, rows, where):
     assert [row[1:5] for row in stored] == [(name, "live-test/1", "127.0.0.1", 0) for name in "ab"]
     assert stored[1][0] == given["workid"]
     assert stored[1][5].hex() in given["coinbasetxn"]["data"]
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_miners_are_told_where_to_wait(env, held, block, address, scheme):
+    base = env["PENSTOCK_URL" if scheme == "https" else "PENSTOCK_HTTP_URL"]
+    reply = requests.post(f"{base}/", json=GETWORK, auth=(address, "x"), verify=env["PENSTOCK_CA"], timeout=60)
+    there = env["PENSTOCK_LONGPOLL_URL" if scheme == "https" else "PENSTOCK_LONGPOLL_HTTP_URL"]
+    assert reply.headers["X-Long-Polling"] == f"{there}/lp/litecoin"
+    reply = requests.post(f"{base}/", json=template(), auth=(address, "x"), verify=env["PENSTOCK_CA"], timeout=60)
+    given = reply.json()["result"]
+    assert given["longpolluri"] == f"{there}/lp/litecoin"
+    miner = held(scheme, address, template(given["longpollid"]))
+    assert miner.is_silent()
+    found = block()
+    assert prev_of(miner.result()) == found
 
 
 def test_a_connection_is_good_for_many_blocks(held, live, block, address):
