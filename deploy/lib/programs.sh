@@ -168,12 +168,13 @@ launch_miner() {
 }
 ready_miner() { running "$1"; }
 
-# On the other network, so that the live progress, which counts by network, shows its shares apart.
+# On the other network, so that the live progress, which counts by network, shows its shares apart. Its share
+# target stays the easiest there is, that it need not search.
 launch_getwork() {
     launch "$1" miner -- "$STATE/bin/tools/getwork-miner" --getwork-only \
         --url "https://127.0.0.1:$PORT_HTTPS/${NETWORKS[1]}" --cert "$STATE/tls/ca.pem" \
         --algo "${CHAIN_ALGORITHM[$CHAIN]}" --user "$(labelled_address miner miner payout).demo" \
-        --pace 1000 --block-every 60 --retry-pause 5000
+        --pass d=0.000000001 --pace 1000 --block-every 60 --retry-pause 5000
 }
 ready_getwork() { running "$1"; }
 
