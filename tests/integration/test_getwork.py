@@ -538,6 +538,19 @@ def test_where_miners_are_sent(env, tmp_path, address):
         assert template["longpollid"] == template["previousblockhash"]
 
 
+def test_counted(env, tmp_path, address):
+    """Calls by what they are, refusals by why."""
+    stale = submission(bytes(80))
+    with own_frontend(env, tmp_path) as frontend:
+        for body in (GETWORK, TEMPLATE, stale, b"[]"):
+            assert poll(lambda body=body: answered(call(frontend, body, address)), PATIENCE_S)
+        metrics = frontend.get("/metrics").body.decode()
+    for line in ('requests_total{route="getwork",status="2xx"}', 'requests_total{route="getblocktemplate",status="2xx"}',
+                 'requests_total{route="getwork share",status="2xx"}', 'refused_total{reason="share_stale"}',
+                 'refused_total{reason="call_batch"}'):
+        assert re.search(re.escape("penstock_frontend_" + line) + r" [1-9]", metrics), line
+
+
 # --- the miner that the demo has ---
 
 
