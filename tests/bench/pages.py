@@ -93,6 +93,9 @@ def measure_stored(pool, build, count):
         large_miner.add_sums(root, LARGE, miner)
         large_miner.add_money(root, LARGE, miner, large_miner.MINER)
         large_miner.add_shares(root, LARGE, first, last, count, rejected=count // 100)
+        # As the server does by itself, but some seconds after so many rows came at once.
+        large_miner.run(root, "ANALYZE TABLE worker, worker_day, rejected_day, share_stats, miner_stats_hour, block,"
+                        " payout, payout_item, block_credit")
         done = run(build / "integration/itest_read", conf, LARGE, large_miner.MINER, 10)
     finally:
         if count <= 1_000_000:  # more of them take longer to go than the pool has to live
