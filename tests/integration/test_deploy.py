@@ -177,7 +177,7 @@ def test_the_frontend_reads_its_own_secrets_only(env):
     state = pathlib.Path(env["PENSTOCK_STATE"])
     assert readable_by("apache", state) == {
         "secret/frontend/database.password", "secret/frontend/broker.password",
-        "secret/frontend/tls.key"}
+        "secret/frontend/live.password", "secret/frontend/tls.key"}
     assert {f for f in readable_by("worker-1", state) if f.startswith("secret/")} == {
         "secret/backend/database.password", "secret/backend/broker.password",
         "secret/backend/wallet.password"}
