@@ -187,7 +187,7 @@ def test_the_frontend_reads_its_own_secrets_only(env):
 def test_no_password_in_argv_environment_or_log(env):
     state = pathlib.Path(env["PENSTOCK_STATE"])
     passwords = [secret(f).encode() for f in (state / "secret").glob("*/*.password")]
-    assert len(passwords) == 8
+    assert len(passwords) == 9
     looked = 0
     for pid in pids(state).values():
         for name in ("cmdline", "environ"):
