@@ -165,13 +165,16 @@ static bool read_row(struct deep_check *d, const struct slot *s, struct row *ret
                     3, take_row, ret) == DB_OK;
 }
 
-/* A job's share that is a block counts whatever the target. */
-static bool is_block(const struct share *s)
+/* What S is credited by: its work's target, or, when it misses that and is a block all the same,
+ * the block's (backend/share/rules.c). */
+static struct u256 due_target(const struct share *s, const struct u256 *of_work)
 {
-    struct u256 target;
+    struct u256 block;
 
-    return s->of_job && u256_from_compact(s->header.bits, &target) &&
-           u256_cmp(&s->pow_hash, &target) <= 0;
+    if (s->of_job && u256_cmp(&s->pow_hash, of_work) > 0 &&
+        u256_from_compact(s->header.bits, &block) && u256_cmp(&s->pow_hash, &block) <= 0)
+        return block;
+    return *of_work;
 }
 
 /* What the row says about a solution must be what the solution and its work say. */
@@ -179,6 +182,7 @@ static void compare_row(struct deep_check *d, struct slot *s, const struct row *
 {
     const struct share *share = &s->share;
     char id[UUID_TEXT_LEN + 1];
+    struct u256 due;
 
     if (!uuid_equal(&r->message_id, &s->in.msg.id)) {
         uuid_format(&r->message_id, id);
@@ -186,14 +190,15 @@ static void compare_row(struct deep_check *d, struct slot *s, const struct row *
     }
     if (!share->has_work_id || !uuid_equal(&r->work_id, &share->work_id))
         differ(d, s, "its row names other work");
-    if (!is_block(share) && u256_expected_hashes(&share->pow_hash) < r->difficulty)
+    if (u256_expected_hashes(&share->pow_hash) < r->difficulty)
         differ(d, s, "its hash misses the target of the row's difficulty %llu",
                (unsigned long long)r->difficulty);
     if (!r->has_work)
         return; /* pruned */
-    if (!is_block(share) && u256_cmp(&share->pow_hash, &r->target) >= share->of_job)
+    due = due_target(share, &r->target);
+    if (u256_cmp(&share->pow_hash, &due) >= share->of_job)
         differ(d, s, "its hash misses the target of its work");
-    if (r->difficulty < u256_expected_hashes(&r->target))
+    if (r->difficulty < u256_expected_hashes(&due))
         differ(d, s, "its row's difficulty %llu is less than its work's",
                (unsigned long long)r->difficulty);
     if (r->worker_id != r->work_worker_id)

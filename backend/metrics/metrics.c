@@ -155,7 +155,8 @@ struct metrics *metrics_open(const struct backend_conf *conf, struct lane *const
     *m = (struct metrics){.lane = lane, .lanes = lanes};
     m->stored = stored_open(conf, err, err_size);
     if (m->stored != NULL)
-        m->listener = listener_open(conf->worker.metrics, METRICS_PORTS, write_all, m, err, err_size);
+        m->listener =
+            listener_open(conf->worker.metrics, METRICS_PORTS, write_all, m, err, err_size);
     if (m->listener == NULL)
         metrics_close(&m);
     return m;

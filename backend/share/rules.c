@@ -120,16 +120,20 @@ static void rule_job_time(struct share *s, const struct backend_network *net, en
 }
 
 /* Inclusive, unlike Action's: so miners of jobs compare. A block of the network is a share whatever
- * its work's target, as long as that is what the pool may credit. */
+ * its work's target; one that misses that target shows no more work than the network asks for, and
+ * a frontend in enemy hands may have written any target into the work. */
 static void rule_job_target(struct share *s, const struct backend_network *net, enum reason reason)
 {
     char hash[65], target[65];
     struct u256 block;
 
     (void)net;
-    if (u256_cmp(&s->pow_hash, &s->target) <= 0 ||
-        (u256_from_compact(s->job.bits, &block) && u256_cmp(&s->pow_hash, &block) <= 0))
+    if (u256_cmp(&s->pow_hash, &s->target) <= 0)
         return;
+    if (u256_from_compact(s->job.bits, &block) && u256_cmp(&s->pow_hash, &block) <= 0) {
+        s->target = block;
+        return;
+    }
     u256_to_hex(&s->pow_hash, hash);
     u256_to_hex(&s->target, target);
     share_reject(s, reason, "%s > %s", hash, target);

@@ -113,7 +113,8 @@ struct share {
 
     bool received_set;
     int64_t received_us; /* see received.h */
-    struct u256 target;  /* the harder of the work's and the network's limit */
+    struct u256 target;  /* the harder of the work's and the pool's limit; of a job's block that
+                            misses it, the block's: what the share is credited by */
 
     /* decoded by share_decode_block(); of a job's share put together by share_take_block() */
     uint8_t *block_bytes;  /* block, then transaction */
