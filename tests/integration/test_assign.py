@@ -269,7 +269,8 @@ def test_a_backlog_moves_no_share_between_blocks(pool, ctl, killed):
 
 
 def test_every_thread_tells_how_far_it_is(env, pool):
-    threads = len(WORKERS) * 2 * len(env["PENSTOCK_NETWORKS"].split())
+    queues = 3  # of a network: solutions, large ones, shares of jobs
+    threads = len(WORKERS) * queues * len(env["PENSTOCK_NETWORKS"].split())
 
     def live():
         return pool.query("SELECT CAST(lane AS CHAR), settled_until FROM lane_progress WHERE seen_at >"
