@@ -123,9 +123,16 @@ static void test_target_is_inclusive(void **state)
 
 static void test_a_block_is_a_share(void **state)
 {
+    const struct u256 unmet = {{0}};
+    struct u256 of_network;
+
     (void)state;
-    memset(&share.target, 0, sizeof(share.target));
+    share.target = unmet;
     assert_accepted(); /* V4 is one */
+    assert_true(u256_from_compact(share.job.bits, &of_network));
+    assert_int_equal(u256_cmp(&share.target, &of_network),
+                     0); /* and credited by no more than that */
+    share.target = unmet;
     share.job.bits = share.header.bits = 0x03000001;
     assert_refused(REASON_TARGET_EXCEEDED);
 }
