@@ -23,6 +23,8 @@ static void write_networks(struct prom *p, const struct live *l)
     prom_family(p, "penstock_live_held", "gauge", "Miners that wait for new work.");
     for (size_t i = 0; i < l->nets_n; i++)
         prom_value(p, "", PROM_LABELS("network", l->nets[i].name), (double)l->nets[i].held_n);
+    one(p, "penstock_live_held_max", "gauge", "Miners that may wait at once.",
+        (double)l->conf->live.held_max);
     prom_family(p, "penstock_live_job_age_seconds", "gauge", "Age of the newest job.");
     for (size_t i = 0; i < l->nets_n; i++)
         if (l->nets[i].tip)
