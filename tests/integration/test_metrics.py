@@ -3,10 +3,12 @@ cannot keep them from it."""
 
 import json
 import re
+import select
 import socket
 import subprocess
 import time
 import uuid
+from urllib.parse import urlsplit
 
 import pika
 import pytest
@@ -14,6 +16,7 @@ import requests
 
 import blocks
 from action_client import poll
+from live_client import Held
 from test_first_light import mine
 from test_health import check_metrics
 
@@ -53,6 +56,10 @@ def answers(address):
         return read(address).status_code == 200
     except requests.RequestException:
         return False
+
+
+def live_address(env):
+    return urlsplit(env["PENSTOCK_LIVE_URL"]).netloc
 
 
 def texts_of(addresses):
@@ -161,6 +168,34 @@ def test_the_publisher_is_told(env, address):
     assert value(told(at), "penstock_publisher_confirm_seconds_count") > confirms
     assert value(told(at), "penstock_publisher_connected") == 1
     assert value(told(at), "penstock_publisher_clients") >= 1
+
+
+def test_penstock_live_is_told(env, rpc, address):
+    at, miner = live_address(env), Held(env, "live").ask("litecoin", address)
+    tip, wakes = ("penstock_live_answers_total", '{why="tip"}'), "penstock_live_wake_seconds_count"
+    assert poll(lambda: value(told(at), "penstock_live_broker_up") == 1, 60)
+    assert poll(lambda: value(told(at), "penstock_live_database_up") == 1, 60)
+    text = told(at)
+    before, given = value(text, wakes), value(text, *tip)
+
+    def woken():  # a block may come before he is held; he asks again then, or hears of the next one
+        if select.select([miner.sock], [], [], 0)[0]:
+            assert miner.answer().status == 200
+            miner.ask("litecoin", address)
+        rpc("miner")("generatetoaddress", 1, env["PENSTOCK_POOL_ADDRESS_LITECOIN"])
+        return poll(lambda: value(told(at), wakes) > before, 5)
+
+    assert poll(woken)
+    miner.close()
+    assert value(told(at), *tip) > given
+    assert value(told(at), "penstock_live_held_max") == 4096  # as it is set by default
+
+
+def test_penstock_live_counts_whom_it_refuses(env):
+    at, name = live_address(env), ("penstock_live_refused_total", '{reason="path"}')
+    before = value(told(at), *name) or 0
+    assert read(at, "/nothing").status_code == 404
+    assert value(told(at), *name) == before + 1
 
 
 def test_there_is_nothing_else(addresses):

@@ -9,7 +9,7 @@ import subprocess
 from action_client import poll
 from conftest import ROOT
 from test_health import get
-from test_metrics import addresses, answers, read  # noqa: F401 (a fixture)
+from test_metrics import addresses, answers, live_address, read  # noqa: F401 (a fixture)
 
 PROMETHEUS = ROOT / "deploy/prometheus"
 ALERTS = PROMETHEUS / "penstock-alerts.yml"
@@ -23,9 +23,9 @@ def promtool(*command):
 
 
 def exported(env, addresses):  # noqa: F811
-    """Names of series, of the frontends, a worker, penstock-jobs and penstock-publisher."""
+    """Names of series, of the frontends, a worker, penstock-jobs, penstock-publisher and penstock-live."""
     found = {"up"}
-    others = [env[f"PENSTOCK_METRICS_{name}"] for name in ("JOBS", "PUBLISHER")]
+    others = [*(env[f"PENSTOCK_METRICS_{name}"] for name in ("JOBS", "PUBLISHER")), live_address(env)]
     assert poll(lambda: all(answers(address) for address in others), 60)
     for text in (get(env, "/metrics").text, *(read(address).text for address in (addresses[0], *others))):
         for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M):
@@ -53,6 +53,14 @@ def test_alerts_fire(tmp_path):
     path = tmp_path / "alerts_test.yml"
     path.write_text(text.replace("ALERTS", str(ALERTS)), encoding="utf-8")
     assert "SUCCESS" in promtool("test", "rules", path)
+
+
+def test_alerts_know_how_many_apache_lets_wait():
+    """The number is in both, for want of a metric."""
+    settings = (ROOT / "deploy/apache/longpoll.conf.in").read_text(encoding="utf-8")
+    threads = re.findall(r"^MaxRequestWorkers (\d+)$", settings, re.M)
+    assert threads == re.findall(r"clamp_max\(max by \(instance\) \(penstock_live_held_max\), (\d+)\)",
+                                 ALERTS.read_text(encoding="utf-8"))
 
 
 def test_alerts_name_what_there_is(env, addresses):  # noqa: F811
