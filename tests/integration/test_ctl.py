@@ -591,12 +591,15 @@ def database_picture(sql):
 
 
 def broker_picture(env, amqp):
-    """Without the counters of list_queues, which lag behind."""
+    """Without the counters of list_queues, which lag behind, and without the queues that belong to one
+    connection of penstock-live, which comes and goes by itself."""
     channel = amqp("admin").channel()
     run = [env["PENSTOCK_RABBITMQCTL"], "--quiet", "--formatter", "json"]
     picture = {what: json.loads(subprocess.run(run + [*what.split(), "-p", "/penstock"], check=True,
                                                capture_output=True, timeout=60).stdout)
                for what in ("list_queues name", "list_bindings", "list_exchanges name")}
+    for what, rows in picture.items():
+        picture[what] = [row for row in rows if not any(str(v).startswith("live.") for v in row.values())]
     picture["depths"] = {queue["name"]: channel.queue_declare(queue["name"], passive=True)
                          .method.message_count for queue in picture["list_queues name"]}
     return picture
