@@ -21,6 +21,7 @@ static const struct {
     {"broker", doctor_broker},
     {"queues", doctor_queues},
     {"wallets", doctor_wallets},
+    {"jobs", doctor_jobs},
     {"tls", doctor_tls},
     {"disk", doctor_disk},
     {"database rights", doctor_database_rights},

@@ -59,6 +59,7 @@ typedef void doctor_check_fn(struct doctor *d);
 doctor_check_fn doctor_database, doctor_schema, doctor_clock, doctor_partitions; /* doctor_db.c */
 doctor_check_fn doctor_broker, doctor_queues;                                    /* doctor_mq.c */
 doctor_check_fn doctor_wallets;         /* doctor_wallet.c */
+doctor_check_fn doctor_jobs;            /* doctor_jobs.c */
 doctor_check_fn doctor_tls;             /* doctor_tls.c */
 doctor_check_fn doctor_disk;            /* doctor_disk.c */
 doctor_check_fn doctor_database_rights; /* doctor_db_rights.c */

@@ -3,6 +3,7 @@
 #define PENSTOCK_BACKEND_CTL_STATUS_H
 
 #include "backend/conf/settings.h"
+#include "backend/ctl/jobs_seen.h"
 #include "common/base/buf.h"
 #include "common/broker/broker.h"
 #include "common/db/db.h"
@@ -40,6 +41,7 @@ struct network_status {
     uint64_t waiting;                     /* messages in the network's queues; of them */
     uint64_t waiting_large, waiting_jobs; /* long solutions; shares of jobs */
     struct status_money money;
+    struct jobs_seen jobs;                        /* made of block templates */
     double work_rate, share_rate, rejection_rate; /* per minute; below 0: not known yet */
 };
 

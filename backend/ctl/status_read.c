@@ -182,6 +182,8 @@ static void read_database(struct status_reader *r)
     for (size_t i = 0; i < fresh.n && result == DB_OK; i++)
         result = status_read_money(r->db, r->current.network[i].name, r->current.since_s,
                                    &fresh.network[i].money);
+    for (size_t i = 0; i < fresh.n && result == DB_OK; i++)
+        result = jobs_seen_read(r->db, r->current.network[i].name, &fresh.network[i].jobs);
     if (result == DB_OK)
         result = status_read_tasks(r->db, &r->current, &fresh.tasks);
     if (result == DB_OK) {

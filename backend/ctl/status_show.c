@@ -27,7 +27,7 @@ struct page {
 __attribute__((format(printf, 3, 4))) static void put(struct page *p, enum colour c,
                                                       const char *format, ...)
 {
-    char text[512];
+    char text[JOBS_TROUBLE_SIZE + 64];
     va_list args;
 
     va_start(args, format);
@@ -200,6 +200,21 @@ static bool money_known(const struct network_status *s)
     return s->money.known;
 }
 
+static uint64_t job_height(const struct network_status *s)
+{
+    return s->jobs.height;
+}
+
+static uint64_t job_age(const struct network_status *s)
+{
+    return (uint64_t)s->jobs.made_age_s;
+}
+
+static bool job_known(const struct network_status *s)
+{
+    return s->jobs.made;
+}
+
 static const struct row rows[] = {
     {"Work handed out", PLAIN, work, NULL, work_rate, NULL},
     {"Shares accepted", GREEN, shares, NULL, share_rate, NULL},
@@ -214,6 +229,12 @@ static const struct row rows[] = {
     {"Solutions waiting", PLAIN, waiting, waiting_known, NULL, NULL},
     {"  of them large", PLAIN, waiting_large, waiting_known, NULL, NULL},
     {"  of them of jobs", PLAIN, waiting_jobs, waiting_known, NULL, NULL},
+};
+
+/* Of the networks whose jobs are made of block templates. */
+static const struct row job_rows[] = {
+    {"Newest job's height", PLAIN, job_height, job_known, NULL, NULL},
+    {"  made, seconds ago", PLAIN, job_age, job_known, NULL, NULL},
 };
 
 static void put_row(struct page *p, const struct row *row)
@@ -252,6 +273,15 @@ static void put_details(struct page *p, const struct row *row)
     }
 }
 
+static bool any_jobs(const struct page *p)
+{
+    bool any = false;
+
+    for (size_t i = p->first; i < p->end; i++)
+        any |= job_known(&p->s->network[i]);
+    return any;
+}
+
 static void put_page(struct page *p)
 {
     put_networks(p);
@@ -260,6 +290,8 @@ static void put_page(struct page *p)
         if (rows[i].details != NULL)
             put_details(p, &rows[i]);
     }
+    for (size_t i = 0; any_jobs(p) && i < sizeof job_rows / sizeof job_rows[0]; i++)
+        put_row(p, &job_rows[i]);
 }
 
 static void format_time(int64_t s, char out[32])
@@ -281,6 +313,27 @@ static void put_tasks(struct page *p, const struct status_tasks *t)
     put(p, PLAIN, "\n");
     for (size_t i = 0; i < t->n; i++)
         put(p, RED, "    %s\n", t->line[i]);
+}
+
+static void put_notes(struct page *p)
+{
+    const struct status *s = p->s;
+    char trouble[JOBS_TROUBLE_SIZE];
+
+    for (size_t i = 0; i < s->n; i++)
+        if (jobs_seen_trouble(&s->network[i].jobs, trouble, sizeof trouble))
+            put(p, RED, "  %s: %s\n", s->network[i].name, trouble);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->network[i].money.frozen)
+            put(p, RED, "  payouts of %s are frozen: penstockctl payouts list\n",
+                s->network[i].name);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->network[i].unpaid)
+            put(p, PLAIN, "  %s: miners are credited, nobody is paid (payouts = no)\n",
+                s->network[i].name);
+    for (int i = 0; i < 2; i++)
+        if (s->problem[i][0] != '\0')
+            put(p, RED, "  %s\n", s->problem[i]);
 }
 
 bool status_paint(const struct status *s, const struct status_look *look, struct buf *out)
@@ -305,17 +358,7 @@ bool status_paint(const struct status *s, const struct status_look *look, struct
     put_number(&p, RED, s->dead_known, s->dead);
     put(&p, PLAIN, "\n");
     put_tasks(&p, &s->tasks);
-    for (size_t i = 0; i < s->n; i++)
-        if (s->network[i].money.frozen)
-            put(&p, RED, "  payouts of %s are frozen: penstockctl payouts list\n",
-                s->network[i].name);
-    for (size_t i = 0; i < s->n; i++)
-        if (s->network[i].unpaid)
-            put(&p, PLAIN, "  %s: miners are credited, nobody is paid (payouts = no)\n",
-                s->network[i].name);
-    for (int i = 0; i < 2; i++)
-        if (s->problem[i][0] != '\0')
-            put(&p, RED, "  %s\n", s->problem[i]);
+    put_notes(&p);
     return p.ok;
 }
 
@@ -363,6 +406,20 @@ static json_t *number_json(bool known, uint64_t n)
     return known ? json_integer((json_int_t)n) : json_null();
 }
 
+/* null: nobody has ever made jobs of it. */
+static json_t *jobs_json(const struct jobs_seen *s)
+{
+    char trouble[JOBS_TROUBLE_SIZE] = "";
+
+    if (!s->told && !s->made)
+        return json_null();
+    jobs_seen_trouble(s, trouble, sizeof trouble);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "trouble", trouble, "problem", s->problem,
+                     "seen_age_s", number_json(s->told, (uint64_t)s->told_age_s), "height",
+                     number_json(s->made, s->height), "age_s",
+                     number_json(s->made, (uint64_t)s->made_age_s));
+}
+
 static json_t *network_json(const struct network_status *n)
 {
     json_t *json =
@@ -378,6 +435,7 @@ static json_t *network_json(const struct network_status *n)
     json_object_set_new(json, "blocks_split", number_json(m->known, m->split));
     json_object_set_new(json, "payouts_sent", number_json(m->known, m->sent));
     json_object_set_new(json, "payouts_confirmed", number_json(m->known, m->confirmed));
+    json_object_set_new(json, "jobs", jobs_json(&n->jobs));
     json_object_set_new(json, "payouts_off", json_boolean(n->unpaid));
     json_object_set_new(json, "payouts_frozen", m->known ? json_boolean(m->frozen) : json_null());
     return json;

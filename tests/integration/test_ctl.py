@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import threading
 import time
+import types
 import uuid
 
 import blocks
@@ -525,9 +526,20 @@ def test_deep_validate_of_nothing(penstockctl, tmp_path):
 # --- doctor ---
 
 
+def await_jobs(penstockctl):
+    """What a test before did to wallets or penstock-jobs has passed."""
+
+    def well():
+        networks = penstockctl.json("status")["networks"]
+        return all(n["jobs"] and n["jobs"]["trouble"] == "" for n in networks)
+
+    assert until(well, 120)
+
+
 @pytest.fixture
 def doctor(env, penstockctl):
     """doctor(options) is the outcome as JSON; with both other tiers' accounts unless told."""
+    await_jobs(penstockctl)
     admin = os.path.join(env["PENSTOCK_STATE"], "conf/admin.conf")
 
     def examine(*, frontend=env["PENSTOCK_FRONTEND_CONF"], config=None, status=0):
@@ -545,7 +557,7 @@ def test_a_healthy_pool(doctor, penstockctl, dead):
     outcome = doctor()
     assert (outcome["fail"], outcome["skipped"]) == (0, 0), outcome
     assert {c["check"] for c in outcome["checks"]} == {
-        "database", "schema", "clock", "partitions", "broker", "queues", "wallets", "tls", "disk",
+        "database", "schema", "clock", "partitions", "broker", "queues", "wallets", "jobs", "tls", "disk",
         "database rights", "broker rights"}
     assert all(("remedy" in c and c["remedy"]) or c["verdict"] == "ok" for c in outcome["checks"])
     rights = lines(outcome, "database rights", "ok")
@@ -629,8 +641,8 @@ def mighty(env, db, tmp_path):
 
 
 @pytest.fixture
-def quiet(env, ctl):
-    """Nothing of the pool writes by itself."""
+def quiet(env, ctl, doctor):  # pylint: disable=unused-argument
+    """Nothing of the pool writes by itself. The doctor waits for jobs, which is in vain afterwards."""
     parts = pathlib.Path(env["PENSTOCK_STATE"], "conf/parts").read_text(encoding="ascii").split()
     parts = [part for part in parts if part in ("worker-1", "worker-2", "jobs", "schedule")]
     for part in parts:
@@ -719,6 +731,78 @@ def test_a_node_without_peers(doctor, rpc):
         rpc("pool")("setnetworkactive", True)
     assert "litecoin: 0 peers" in lines(outcome, "wallets", "fail")
     assert until(lambda: rpc("pool")("getconnectioncount") > 0, 90)
+
+
+FRESH = -3600  # seconds ago: it stays fresh while the test goes on
+
+
+@pytest.fixture
+def jobs_of(env, db, tmp_path):
+    """A network that nobody works for, settings with it, and a way to say how its jobs are."""
+    network = f"jobs-{uuid.uuid4().hex[:10]}"
+    text = pathlib.Path(env["PENSTOCK_BACKEND_CONF"]).read_text(encoding="utf-8")
+    text = re.sub(f"(?m)^\\[(network|wallet) {NETWORK}\\]$", f"[\\1 {network}]", text)
+    text = re.sub(f"(?m)^networks = {NETWORK}$", f"networks = {network}", text)
+    (tmp_path / "b.conf").write_text(text, encoding="utf-8")
+    with db("root").cursor() as cursor:
+        def tell(problem, age_s):
+            cursor.execute("REPLACE INTO job_health (network, problem, seen_at) VALUES (%s, %s,"
+                           " UTC_TIMESTAMP(6) - INTERVAL %s SECOND)", (network, problem, age_s))
+
+        def make(height, age_s):
+            cursor.execute("INSERT INTO job (id, day, network, height, made_at, job, transactions) VALUES"
+                           " (%s, UNIX_TIMESTAMP() DIV 86400, %s, %s, UTC_TIMESTAMP(6) - INTERVAL %s SECOND,"
+                           " '{}', '')", (uuid.uuid4(), network, height, age_s))
+
+        yield types.SimpleNamespace(network=network, config=tmp_path / "b.conf", tell=tell, make=make)
+        for table in ("job", "job_health"):
+            cursor.execute(f"DELETE FROM {table} WHERE network = %s", network)
+
+
+def test_doctor_of_jobs(doctor, jobs_of):
+    def said():
+        outcome = doctor(config=jobs_of.config, status=1)  # its queues are not there
+        return [(c["verdict"], c["finding"].removeprefix(f"{jobs_of.network}: ")) for c in outcome["checks"]
+                if c["check"] == "jobs" and c["finding"].startswith(jobs_of.network)]
+
+    def says(verdict, pattern):
+        ((found, finding),) = said()
+        assert found == verdict and re.fullmatch(pattern, finding), finding
+
+    says("warn", "nobody has ever made jobs")
+    jobs_of.tell("", FRESH)
+    says("warn", "there is no job yet")
+    jobs_of.make(41, 7200)
+    jobs_of.make(42, 3600)
+    says("ok", r"the newest is for height 42, \d+ s old")
+    jobs_of.tell("main: away\nfrom home", FRESH)
+    says("fail", "no new jobs: main: away from home")
+    jobs_of.tell("it may be over", 36000)
+    says("fail", r"nobody has made jobs for 6\d\d min")
+    jobs_of.tell("it may be over", 2 * 86400)
+    says("warn", r"nobody has made jobs for \d{4} min")
+
+
+def test_status_of_jobs(penstockctl, jobs_of):
+    def jobs():
+        said = penstockctl.json("status", config=jobs_of.config, status=1)  # its queues are not there
+        return next(n["jobs"] for n in said["networks"] if n["network"] == jobs_of.network)
+
+    assert jobs() is None
+    jobs_of.tell("", FRESH)
+    assert jobs() == {"trouble": "", "problem": "", "seen_age_s": 0, "height": None, "age_s": None}
+    jobs_of.make(41, 7200)
+    jobs_of.make(42, 3600)
+    jobs_of.tell("the wallet is away", FRESH)
+    found = jobs()
+    assert found["trouble"] == "no new jobs: the wallet is away"
+    assert (found["problem"], found["height"]) == ("the wallet is away", 42)
+    assert 3600 <= found["age_s"] < 7200
+    jobs_of.tell("", 36000)
+    assert re.fullmatch(r"nobody has made jobs for 6\d\d min", jobs()["trouble"])
+    text = penstockctl.text("status", config=jobs_of.config, status=1)
+    assert re.search(rf"^  {jobs_of.network}: nobody has made jobs for 6\d\d min$", text, re.M)
+    assert re.search(r"^  Newest job's height +\S*42\b", text, re.M)
 
 
 def test_wrong_accounts(env, doctor, tmp_path):
@@ -853,6 +937,7 @@ HEALTHY = {"blocks": 7, "headers": 7, "chain": "main", "mediantime": 1000,
     ({}, "skipped", "it answers, but does not tell its height"),
 ])
 def test_what_a_wallet_says(env, penstockctl, tmp_path, results, verdict, says):
+    await_jobs(penstockctl)
     wallet = FakeWallet(results)
     try:
         text = pathlib.Path(env["PENSTOCK_BACKEND_CONF"]).read_text(encoding="utf-8")

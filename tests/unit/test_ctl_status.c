@@ -24,6 +24,7 @@ static struct status example(void)
         .waiting = 12,
         .waiting_large = 3,
         .waiting_jobs = 5,
+        .jobs = {.told = true, .told_age_s = 3, .made = true, .height = 434, .made_age_s = 12},
         .money = {.known = true, .split = 4, .sent = 3, .confirmed = 2, .frozen = true},
         .work_rate = 20.4,
         .share_rate = 1999.6,
@@ -65,6 +66,8 @@ static void test_plain_picture(void **state)
                                    "  Solutions waiting                  12            ?\n"
                                    "    of them large                     3            ?\n"
                                    "    of them of jobs                   5            ?\n"
+                                   "  Newest job's height               434            ?\n"
+                                   "    made, seconds ago                12            ?\n"
                                    "\n"
                                    "  Dead letters                        ?\n"
                                    "  Tasks in trouble                    1\n"
@@ -96,6 +99,31 @@ static void test_rates_and_colours(void **state)
     free(picture);
     picture = paint(&s, true, true, 80);
     assert_non_null(strstr(picture, "\033[32m    1,234,567\033[0m"));
+    free(picture);
+}
+
+static void test_jobs(void **state)
+{
+    struct status s = example();
+    struct jobs_seen *jobs = &s.network[0].jobs;
+
+    (void)state;
+    jobs->told_age_s = JOBS_SILENT_S;
+    memset(jobs->problem, 'x', sizeof jobs->problem - 2); /* as long as it can be */
+    char *picture = paint(&s, false, false, 80);
+    const char *said = strstr(picture, "\n  litecoin: no new jobs: xxx");
+    assert_non_null(said);
+    assert_int_equal(strcspn(said + 1, "\n"),
+                     strlen("  litecoin: no new jobs: ") + strlen(jobs->problem));
+    free(picture);
+    jobs->told_age_s = 121;
+    picture = paint(&s, false, false, 80);
+    assert_non_null(strstr(picture, "\n  litecoin: nobody has made jobs for 2 min\n"));
+    assert_null(strstr(picture, "litecoin-b: "));
+    free(picture);
+    *jobs = (struct jobs_seen){.told = false}; /* no network has jobs */
+    picture = paint(&s, false, false, 80);
+    assert_null(strstr(picture, "job's"));
     free(picture);
 }
 
@@ -147,6 +175,13 @@ static void test_json(void **state)
     assert_int_equal(json_integer_value(json_object_get(first, "payouts_sent")), 3);
     assert_true(json_is_true(json_object_get(first, "payouts_frozen")));
     assert_true(json_is_false(json_object_get(first, "payouts_off")));
+    const json_t *jobs = json_object_get(first, "jobs");
+    assert_int_equal(json_integer_value(json_object_get(jobs, "height")), 434);
+    assert_int_equal(json_integer_value(json_object_get(jobs, "age_s")), 12);
+    assert_int_equal(json_integer_value(json_object_get(jobs, "seen_age_s")), 3);
+    assert_string_equal(json_string_value(json_object_get(jobs, "trouble")), "");
+    assert_true(json_is_null(
+        json_object_get(json_array_get(json_object_get(json, "networks"), 1), "jobs")));
     assert_true(json_is_null(json_object_get(json, "dead")));
     assert_true(json_is_false(json_object_get(json, "tasks_ran")));
     assert_int_equal(json_array_size(json_object_get(json, "tasks")), 0);
@@ -156,11 +191,9 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_picture),
-        cmocka_unit_test(test_rates_and_colours),
-        cmocka_unit_test(test_narrow_terminal),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_plain_picture),   cmocka_unit_test(test_rates_and_colours),
+        cmocka_unit_test(test_narrow_terminal), cmocka_unit_test(test_jobs),
+        cmocka_unit_test(test_counts),          cmocka_unit_test(test_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
