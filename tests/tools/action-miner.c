@@ -7,17 +7,12 @@
  */
 #include "tests/tools/lib/miner.h"
 #include "tests/tools/lib/report.h"
+#include "tests/tools/lib/tool.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define GIVE_UP_WITH_COUNT_S 120
-
-enum option_type { TEXT, NUMBER, FLAG };
 
 enum option_index {
     OPT_URL,
@@ -44,12 +39,7 @@ enum option_index {
     OPT_COUNT_OF_OPTIONS
 };
 
-static struct setting {
-    const char *name, *value; /* VALUE: the default, then what was given; NULL: none */
-    enum option_type type;
-    int64_t min, max;
-    const char *help;
-} settings[OPT_COUNT_OF_OPTIONS] = {
+static struct setting settings[OPT_COUNT_OF_OPTIONS] = {
     [OPT_URL] = {"url", NULL, TEXT, 0, 0, "the pool, such as https://pool.example"},
     [OPT_CA] = {"ca", NULL, TEXT, 0, 0, "certificate authority of the pool (PEM file)"},
     [OPT_NETWORK] = {"network", NULL, TEXT, 0, 0, "NetworkID to send"},
@@ -78,128 +68,60 @@ static struct setting {
     [OPT_JSON] = {"json", NULL, FLAG, 0, 0, "events as JSON lines"},
 };
 
-static void usage(FILE *out)
-{
-    fprintf(out, "usage: action-miner --url URL --network ID --miner ADDRESS --node-url URL "
-                 "[OPTION...]\n");
-    for (size_t i = 0; i < OPT_COUNT_OF_OPTIONS; i++) {
-        const struct setting *s = &settings[i];
-        if (s->value != NULL && s->value[0])
-            fprintf(out, "  --%-20s %s [%s]\n", s->name, s->help, s->value);
-        else
-            fprintf(out, "  --%-20s %s\n", s->name, s->help);
-    }
-}
-
-static void refuse(const char *name, const char *why)
-{
-    fprintf(stderr, "action-miner: --%s: %s (see --help)\n", name, why);
-    exit(64);
-}
-
-static void parse_options(int argc, char **argv)
-{
-    struct option table[OPT_COUNT_OF_OPTIONS + 3] = {{0}};
-    int index, c;
-
-    for (size_t i = 0; i < OPT_COUNT_OF_OPTIONS; i++)
-        table[i] = (struct option){
-            settings[i].name, settings[i].type == FLAG ? no_argument : required_argument, NULL, 0};
-    table[OPT_COUNT_OF_OPTIONS] = (struct option){"help", no_argument, NULL, 'h'};
-    table[OPT_COUNT_OF_OPTIONS + 1] = (struct option){"version", no_argument, NULL, 'v'};
-    while ((c = getopt_long(argc, argv, "h", table, &index)) != -1) {
-        if (c == 'h') {
-            usage(stdout);
-            exit(0);
-        }
-        if (c == 'v') {
-            puts("action-miner " PENSTOCK_VERSION);
-            exit(0);
-        }
-        if (c != 0)
-            exit(64); /* getopt_long() has said why */
-        settings[index].value = optarg ? optarg : "yes";
-    }
-    if (optind < argc) {
-        fprintf(stderr, "action-miner: what is %s? (see --help)\n", argv[optind]);
-        exit(64);
-    }
-}
-
-static const char *text(enum option_index i)
-{
-    return settings[i].value;
-}
-
-static const char *required(enum option_index i)
-{
-    if (settings[i].value == NULL || !settings[i].value[0])
-        refuse(settings[i].name, "must be given");
-    return settings[i].value;
-}
-
-static int64_t number(enum option_index i)
-{
-    const struct setting *s = &settings[i];
-    char *end;
-
-    if (s->value == NULL)
-        return -1;
-    errno = 0;
-    long long n = strtoll(s->value, &end, 10);
-    if (errno != 0 || end == s->value || *end != '\0' || n < s->min || n > s->max)
-        refuse(s->name, "not a number, or out of range");
-    return n;
-}
+static const struct tool tool = {
+    .name = "action-miner",
+    .synopsis = "--url URL --network ID --miner ADDRESS --node-url URL",
+    .settings = settings,
+    .n = OPT_COUNT_OF_OPTIONS,
+};
 
 static enum blocks_mode blocks_mode(void)
 {
     static const char *const name[] = {"any", "none", "only"};
-    const char *value = text(OPT_BLOCKS);
+    const char *value = tool_text(&tool, OPT_BLOCKS);
 
     if (value == NULL)
         return BLOCKS_ANY;
-    if (number(OPT_BLOCK_EVERY) > 0)
-        refuse("blocks", "makes no sense together with --block-every");
+    if (tool_number(&tool, OPT_BLOCK_EVERY) > 0)
+        tool_refuse(&tool, "blocks", "makes no sense together with --block-every");
     for (unsigned i = 0; i < 3; i++) {
         if (strcmp(value, name[i]) == 0)
             return (enum blocks_mode)i;
     }
-    refuse("blocks", "one of any, none, only");
-    return BLOCKS_ANY;
+    tool_refuse(&tool, "blocks", "one of any, none, only");
 }
 
 static struct miner_conf read_conf(void)
 {
     struct miner_conf conf = {
-        .pool = {.url = required(OPT_URL),
-                 .ca = text(OPT_CA),
-                 .network = required(OPT_NETWORK),
-                 .miner = required(OPT_MINER),
-                 .thread_id = (unsigned)number(OPT_THREAD_ID),
-                 .keep_alive = text(OPT_KEEP_ALIVE) != NULL,
-                 .timeout_ms = number(OPT_TIMEOUT_MS)},
-        .node = {.url = required(OPT_NODE_URL),
-                 .user = text(OPT_NODE_USER),
+        .pool = {.url = tool_required(&tool, OPT_URL),
+                 .ca = tool_text(&tool, OPT_CA),
+                 .network = tool_required(&tool, OPT_NETWORK),
+                 .miner = tool_required(&tool, OPT_MINER),
+                 .thread_id = (unsigned)tool_number(&tool, OPT_THREAD_ID),
+                 .keep_alive = tool_text(&tool, OPT_KEEP_ALIVE) != NULL,
+                 .timeout_ms = tool_number(&tool, OPT_TIMEOUT_MS)},
+        .node = {.url = tool_required(&tool, OPT_NODE_URL),
+                 .user = tool_text(&tool, OPT_NODE_USER),
                  .connect_timeout_ms = 5000,
                  .timeout_ms = 30000,
                  .max_reply = 64 << 20},
-        .pow = pow_by_name(text(OPT_ALGORITHM)),
+        .pow = pow_by_name(tool_text(&tool, OPT_ALGORITHM)),
         .blocks = blocks_mode(),
-        .block_every_ms = 1000 * number(OPT_BLOCK_EVERY),
-        .interval_ms = number(OPT_INTERVAL_MS),
-        .count = (uint64_t)number(OPT_COUNT),
-        .threads = (unsigned)number(OPT_THREADS),
-        .shares_per_work = (unsigned)number(OPT_SHARES_PER_WORK),
-        .submit_own = text(OPT_SUBMIT_OWN) != NULL,
-        .tag = text(OPT_TAG),
+        .block_every_ms = 1000 * tool_number(&tool, OPT_BLOCK_EVERY),
+        .interval_ms = tool_number(&tool, OPT_INTERVAL_MS),
+        .count = (uint64_t)tool_number(&tool, OPT_COUNT),
+        .threads = (unsigned)tool_number(&tool, OPT_THREADS),
+        .shares_per_work = (unsigned)tool_number(&tool, OPT_SHARES_PER_WORK),
+        .submit_own = tool_text(&tool, OPT_SUBMIT_OWN) != NULL,
+        .tag = tool_text(&tool, OPT_TAG),
     };
-    int64_t give_up = number(OPT_GIVE_UP);
+    int64_t give_up = tool_number(&tool, OPT_GIVE_UP);
 
     if (conf.pow == NULL)
-        refuse("algorithm", "not known here");
+        tool_refuse(&tool, "algorithm", "not known here");
     if (conf.node.user != NULL)
-        conf.node.password_file = required(OPT_NODE_PASSWORD_FILE);
+        conf.node.password_file = tool_required(&tool, OPT_NODE_PASSWORD_FILE);
     if (give_up < 0)
         give_up = conf.count > 0 ? GIVE_UP_WITH_COUNT_S : 0;
     conf.give_up_ms = 1000 * give_up;
@@ -216,9 +138,9 @@ int main(int argc, char **argv)
 {
     struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
 
-    parse_options(argc, argv);
+    tool_parse(&tool, argc, argv);
     struct miner_conf conf = read_conf();
-    report_init(text(OPT_JSON) != NULL);
+    report_init(tool_text(&tool, OPT_JSON) != NULL);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);

@@ -4,17 +4,12 @@
  */
 #include "tests/tools/lib/getwork_miner.h"
 #include "tests/tools/lib/report.h"
+#include "tests/tools/lib/tool.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define GIVE_UP_WITH_SHARES_S 120
-
-enum option_type { TEXT, NUMBER, FLAG };
 
 enum option_index {
     OPT_URL,
@@ -37,12 +32,7 @@ enum option_index {
     OPT_COUNT_OF_OPTIONS
 };
 
-static struct setting {
-    const char *name, *value; /* VALUE: the default, then what was given; NULL: none */
-    enum option_type type;
-    int64_t min, max;
-    const char *help;
-} settings[OPT_COUNT_OF_OPTIONS] = {
+static struct setting settings[OPT_COUNT_OF_OPTIONS] = {
     [OPT_URL] = {"url", NULL, TEXT, 0, 0, "the pool, such as https://pool.example/litecoin"},
     [OPT_USER] = {"user", NULL, TEXT, 0, 0, "ADDRESS or ADDRESS.WORKER"},
     [OPT_PASS] = {"pass", "x", TEXT, 0, 0, "no secret: options for the pool, such as d=0.5"},
@@ -67,108 +57,46 @@ static struct setting {
     [OPT_JSON] = {"json", NULL, FLAG, 0, 0, "events as JSON lines"},
 };
 
-static void usage(FILE *out)
-{
-    fprintf(out, "usage: getwork-miner --url URL --user ADDRESS[.WORKER] [OPTION...]\n");
-    for (size_t i = 0; i < OPT_COUNT_OF_OPTIONS; i++) {
-        const struct setting *s = &settings[i];
-        if (s->value != NULL && s->value[0])
-            fprintf(out, "  --%-20s %s [%s]\n", s->name, s->help, s->value);
-        else
-            fprintf(out, "  --%-20s %s\n", s->name, s->help);
-    }
-}
-
-static void refuse(const char *name, const char *why)
-{
-    fprintf(stderr, "getwork-miner: --%s: %s (see --help)\n", name, why);
-    exit(64);
-}
-
-static void parse_options(int argc, char **argv)
-{
-    struct option table[OPT_COUNT_OF_OPTIONS + 2] = {{0}};
-    int index, c;
-
-    for (size_t i = 0; i < OPT_COUNT_OF_OPTIONS; i++)
-        table[i] = (struct option){
-            settings[i].name, settings[i].type == FLAG ? no_argument : required_argument, NULL, 0};
-    table[OPT_COUNT_OF_OPTIONS] = (struct option){"help", no_argument, NULL, 'h'};
-    while ((c = getopt_long(argc, argv, "h", table, &index)) != -1) {
-        if (c == 'h') {
-            usage(stdout);
-            exit(0);
-        }
-        if (c != 0)
-            exit(64); /* getopt_long() has said why */
-        settings[index].value = optarg ? optarg : "yes";
-    }
-    if (optind < argc) {
-        fprintf(stderr, "getwork-miner: what is %s? (see --help)\n", argv[optind]);
-        exit(64);
-    }
-}
-
-static const char *text(enum option_index i)
-{
-    return settings[i].value;
-}
-
-static const char *required(enum option_index i)
-{
-    if (settings[i].value == NULL || !settings[i].value[0])
-        refuse(settings[i].name, "must be given");
-    return settings[i].value;
-}
-
-static int64_t number(enum option_index i)
-{
-    const struct setting *s = &settings[i];
-    char *end;
-
-    if (s->value == NULL)
-        return -1;
-    errno = 0;
-    long long n = strtoll(s->value, &end, 10);
-    if (errno != 0 || end == s->value || *end != '\0' || n < s->min || n > s->max)
-        refuse(s->name, "not a number, or out of range");
-    return n;
-}
+static const struct tool tool = {
+    .name = "getwork-miner",
+    .synopsis = "--url URL --user ADDRESS[.WORKER]",
+    .settings = settings,
+    .n = OPT_COUNT_OF_OPTIONS,
+};
 
 static enum miner_style style(void)
 {
     for (unsigned i = 0; i < STYLES; i++)
-        if (strcmp(text(OPT_LIKE), miner_habits[i].name) == 0)
+        if (strcmp(tool_text(&tool, OPT_LIKE), miner_habits[i].name) == 0)
             return (enum miner_style)i;
-    refuse("like", "one of minerd, multi");
-    return STYLES;
+    tool_refuse(&tool, "like", "one of minerd, multi");
 }
 
 static struct getwork_miner_conf read_conf(void)
 {
     struct getwork_miner_conf conf = {
-        .pool = {.url = required(OPT_URL),
-                 .user = required(OPT_USER),
-                 .password = text(OPT_PASS),
-                 .ca = text(OPT_CERT),
+        .pool = {.url = tool_required(&tool, OPT_URL),
+                 .user = tool_required(&tool, OPT_USER),
+                 .password = tool_text(&tool, OPT_PASS),
+                 .ca = tool_text(&tool, OPT_CERT),
                  .style = style()},
-        .pow = pow_by_name(text(OPT_ALGO)),
-        .use_template = text(OPT_GETWORK_ONLY) == NULL,
-        .use_getwork = text(OPT_GBT_ONLY) == NULL,
-        .use_longpoll = text(OPT_NO_LONGPOLL) == NULL,
-        .threads = (unsigned)number(OPT_THREADS),
-        .shares = (uint64_t)number(OPT_SHARES),
-        .pace_ms = number(OPT_PACE),
-        .block_every_ms = 1000 * number(OPT_BLOCK_EVERY),
-        .refetch_ms = 1000 * number(OPT_SCANTIME),
-        .retry_ms = number(OPT_RETRY_PAUSE),
+        .pow = pow_by_name(tool_text(&tool, OPT_ALGO)),
+        .use_template = tool_text(&tool, OPT_GETWORK_ONLY) == NULL,
+        .use_getwork = tool_text(&tool, OPT_GBT_ONLY) == NULL,
+        .use_longpoll = tool_text(&tool, OPT_NO_LONGPOLL) == NULL,
+        .threads = (unsigned)tool_number(&tool, OPT_THREADS),
+        .shares = (uint64_t)tool_number(&tool, OPT_SHARES),
+        .pace_ms = tool_number(&tool, OPT_PACE),
+        .block_every_ms = 1000 * tool_number(&tool, OPT_BLOCK_EVERY),
+        .refetch_ms = 1000 * tool_number(&tool, OPT_SCANTIME),
+        .retry_ms = tool_number(&tool, OPT_RETRY_PAUSE),
     };
-    int64_t give_up = number(OPT_GIVE_UP);
+    int64_t give_up = tool_number(&tool, OPT_GIVE_UP);
 
     if (conf.pow == NULL)
-        refuse("algo", "not known here");
+        tool_refuse(&tool, "algo", "not known here");
     if (!conf.use_template && !conf.use_getwork)
-        refuse("gbt-only", "makes no sense together with --getwork-only");
+        tool_refuse(&tool, "gbt-only", "makes no sense together with --getwork-only");
     if (give_up < 0)
         give_up = conf.shares > 0 ? GIVE_UP_WITH_SHARES_S : 0;
     conf.give_up_ms = 1000 * give_up;
@@ -185,9 +113,9 @@ int main(int argc, char **argv)
 {
     struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
 
-    parse_options(argc, argv);
+    tool_parse(&tool, argc, argv);
     struct getwork_miner_conf conf = read_conf();
-    report_init(text(OPT_JSON) != NULL);
+    report_init(tool_text(&tool, OPT_JSON) != NULL);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
