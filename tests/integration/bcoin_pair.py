@@ -6,15 +6,14 @@ import json
 import os
 import pathlib
 import subprocess
-import time
 import urllib.request
 
 import pytest
 
-from conftest import ROOT, RpcError, json_rpc
+from conftest import ROOT, json_rpc
 from ports import free_ports
+from regtest import PASSWORD, RegtestNode, RegtestPair
 
-KEY = "for this test only"
 SEGWIT_HEIGHT = 432
 
 
@@ -29,17 +28,12 @@ def installed():
     return folder / "node_modules/bcoin"
 
 
-class Node:
+class Node(RegtestNode):
     def __init__(self, program, folder, ports, *more):
-        self.folder = pathlib.Path(folder)
+        rpc_port, self.p2p, self.wallet_port = ports
+        super().__init__(folder, rpc_port)
         (self.folder / "accounts/wallet").mkdir(parents=True)
-        self.rpc_port, self.p2p, self.wallet_port = ports
-        self.url = f"http://127.0.0.1:{self.rpc_port}/"
-        self.user = "tester"
-        self.password_file = self.folder / "password"
-        self.password_file.touch(mode=0o600)
-        self.password_file.write_text(KEY + "\n", encoding="ascii")
-        (self.folder / "bcoin.conf").write_text(f"api-key: {KEY}\n", encoding="ascii")
+        (self.folder / "bcoin.conf").write_text(f"api-key: {PASSWORD}\n", encoding="ascii")
         self.command = ["node", program / "bin/node", "--network=regtest", f"--prefix={self.folder}",
                         f"--config={self.folder / 'bcoin.conf'}", "--log-console=false", "--http-host=127.0.0.1",
                         f"--http-port={self.rpc_port}", "--host=127.0.0.1", f"--port={self.p2p}", "--listen=true",
@@ -53,39 +47,26 @@ class Node:
             self.process = subprocess.Popen(self.command, env=os.environ | {"NODE_BACKEND": "js"},
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def rpc(self, method, *params):
-        return json_rpc(self.url, self.user, KEY, method, params)
-
     def wallet_rpc(self, method, *params):
-        return json_rpc(f"http://127.0.0.1:{self.wallet_port}/", self.user, KEY, method, params)
+        return json_rpc(f"http://127.0.0.1:{self.wallet_port}/", self.user, PASSWORD, method, params)
 
     def address(self, account):
         """A new account's."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.wallet_port}/wallet/primary/account/{account}", b'{"witness":true}',
-            {"Authorization": "Basic " + base64.b64encode(f"x:{KEY}".encode()).decode()}, method="PUT")
+            {"Authorization": "Basic " + base64.b64encode(f"x:{PASSWORD}".encode()).decode()}, method="PUT")
         with urllib.request.urlopen(request, timeout=60) as reply:
             return json.load(reply)["receiveAddress"]
 
-    def wait_ready(self):
-        end = time.monotonic() + 300
-        while True:
-            try:
-                self.wallet_rpc("getwalletinfo")
-                return self.rpc("getblockcount")
-            except (OSError, RpcError):
-                if time.monotonic() > end or self.process.poll() is not None:
-                    raise
-                time.sleep(0.1)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=300)
+    def ready(self):
+        self.wallet_rpc("getwalletinfo")
+        return super().ready()
 
 
-class BcoinPair:
+class BcoinPair(RegtestPair):
     """`first` is the pool's; `second` is its peer. Their chain begins below the activation of segwit."""
+
+    SYNC_S = 300
 
     def __init__(self, folder):
         folder = pathlib.Path(folder)
@@ -107,14 +88,3 @@ class BcoinPair:
     def mine_past_segwit(self):
         self.mine(max(0, SEGWIT_HEIGHT - self.first.rpc("getblockcount")))
         self.wait_synced()
-
-    def wait_synced(self):
-        end = time.monotonic() + 300
-        while (not self.first.rpc("getconnectioncount")
-               or self.second.rpc("getbestblockhash") != self.first.rpc("getbestblockhash")):
-            assert time.monotonic() < end, "the nodes do not find together"
-            time.sleep(0.05)
-
-    def stop(self):
-        self.second.stop()
-        self.first.stop()

@@ -82,7 +82,32 @@ class Coinbase:
         return sha256d(self.stripped())
 
 
-class Block:
+class Header:
+    """What has a header() whose nonce is searched: version, prev, time, bits and nonce are its own."""
+
+    def header_with(self, root):
+        """ROOT in internal order."""
+        return (struct.pack("<I", self.version) + bytes.fromhex(self.prev)[::-1] + root
+                + struct.pack("<III", self.time, self.bits, self.nonce))
+
+    def pow(self):
+        return scrypt(self.header())
+
+    def hash(self):
+        return sha256d(self.header())[::-1].hex()
+
+    def grind(self, wanted, tries=100000):
+        """Changes the nonce until wanted(proof of work as int, block) holds."""
+        header = bytearray(self.header())
+        for nonce in range(self.nonce + 1, self.nonce + 1 + tries):
+            struct.pack_into("<I", header, 76, nonce)
+            if wanted(int.from_bytes(scrypt(bytes(header)), "big"), self):
+                self.nonce = nonce
+                return self
+        raise AssertionError("no nonce in %d tries" % tries)
+
+
+class Block(Header):
     """A block on TEMPLATE whose coinbase pays VALUE (default: all there is) to SCRIPT."""
 
     def __init__(self, template, script, value=None, height=None, outputs=None, tag=b""):
@@ -102,24 +127,7 @@ class Block:
     def header(self):
         txids = [bytes.fromhex(tx["txid"])[::-1] for tx in self.template["transactions"]]
         root = self.merkle or merkle_root([self.coinbase.txid()] + txids)
-        return (struct.pack("<I", self.version) + bytes.fromhex(self.prev)[::-1] + root
-                + struct.pack("<III", self.time, self.bits, self.nonce))
-
-    def pow(self):
-        return scrypt(self.header())
-
-    def hash(self):
-        return sha256d(self.header())[::-1].hex()
-
-    def grind(self, wanted, tries=100000):
-        """Changes the nonce until wanted(proof of work as int, block) holds."""
-        header = bytearray(self.header())
-        for nonce in range(self.nonce + 1, self.nonce + 1 + tries):
-            struct.pack_into("<I", header, 76, nonce)
-            if wanted(int.from_bytes(scrypt(bytes(header)), "big"), self):
-                self.nonce = nonce
-                return self
-        raise AssertionError("no nonce in %d tries" % tries)
+        return self.header_with(root)
 
     def hex(self):
         transactions = [bytes.fromhex(tx["data"]) for tx in self.template["transactions"]]

@@ -7,11 +7,10 @@
 
 import json
 import os
-import struct
 import time
 import uuid
 
-from blocks import Coinbase, scrypt, sha256d
+from blocks import Coinbase, Header, sha256d
 
 
 def uuid7():
@@ -55,7 +54,7 @@ def make_job(template, script, network, extranonce=12):
     }, b"".join(bytes.fromhex(tx["data"]) for tx in template["transactions"])
 
 
-class Search:
+class Search(Header):
     """One piece of search: what may be changed is changed in the object."""
 
     def __init__(self, job, extranonce=None):
@@ -75,24 +74,7 @@ class Search:
         return work_id(self.root())
 
     def header(self):
-        return (struct.pack("<I", self.version) + bytes.fromhex(self.prev)[::-1] + self.root()
-                + struct.pack("<III", self.time, self.bits, self.nonce))
-
-    def pow(self):
-        return scrypt(self.header())
-
-    def hash(self):
-        return sha256d(self.header())[::-1].hex()
-
-    def grind(self, wanted, tries=100000):
-        """The next nonce for which wanted(proof of work as int, self) holds."""
-        header = bytearray(self.header())
-        for nonce in range(self.nonce + 1, self.nonce + 1 + tries):
-            struct.pack_into("<I", header, 76, nonce)
-            if wanted(int.from_bytes(scrypt(bytes(header)), "big"), self):
-                self.nonce = nonce
-                return self
-        raise AssertionError("no nonce in %d tries" % tries)
+        return self.header_with(self.root())
 
 
 def message(header, network, message_id=None, received_us=None, host="test", pid=1):

@@ -2,25 +2,17 @@
 
 import pathlib
 import subprocess
-import time
 
-from conftest import RpcError, json_rpc
 from ports import free_ports
+from regtest import PASSWORD, RegtestNode, RegtestPair
 
 LITECOIND = "/usr/lib/litecoin/litecoind"
-PASSWORD = "for this test only"
 
 
-class Node:
+class Node(RegtestNode):
     def __init__(self, folder, ports, extra):
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir()
-        self.rpc_port, p2p = ports
-        self.url = f"http://127.0.0.1:{self.rpc_port}/"
-        self.user = "tester"
-        self.password_file = self.folder / "password"
-        self.password_file.touch(mode=0o600)
-        self.password_file.write_text(PASSWORD + "\n", encoding="ascii")
+        rpc_port, p2p = ports
+        super().__init__(folder, rpc_port)
         (self.folder / "litecoin.conf").write_text(
             "regtest=1\n[regtest]\n"
             f"rpcuser={self.user}\nrpcpassword={PASSWORD}\nrpcbind=127.0.0.1\n"
@@ -32,26 +24,8 @@ class Node:
         self.process = subprocess.Popen([LITECOIND, f"-datadir={self.folder}"],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
-    def rpc(self, method, *params):
-        return json_rpc(self.url, self.user, PASSWORD, method, params)
 
-    def wait_ready(self):
-        end = time.monotonic() + 300
-        while True:
-            try:
-                return self.rpc("getblockcount")
-            except (OSError, RpcError):
-                if time.monotonic() > end or self.process.poll() is not None:
-                    raise
-                time.sleep(0.1)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=300)
-
-
-class Pair:
+class Pair(RegtestPair):
     """`first` has a wallet and mines; `second` is its peer."""
 
     def __init__(self, folder, extra=""):
@@ -82,14 +56,3 @@ class Pair:
     def restart_first(self):
         self.first.start()
         self.first.wait_ready()
-
-    def wait_synced(self):
-        end = time.monotonic() + 120
-        while (not self.first.rpc("getpeerinfo")
-               or self.second.rpc("getbestblockhash") != self.first.rpc("getbestblockhash")):
-            assert time.monotonic() < end, "the nodes do not find together"
-            time.sleep(0.05)
-
-    def stop(self):
-        self.second.stop()
-        self.first.stop()
