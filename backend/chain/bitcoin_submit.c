@@ -47,8 +47,8 @@ bool bitcoin_claims_block(const struct chain *c, const struct share *s)
 {
     struct u256 target;
 
-    return s->has_pow_hash && s->has_header && u256_from_compact(s->header.bits, &target) &&
-           u256_cmp(&s->pow_hash, &target) <= 0 && bits_plausible(c, s, &target);
+    return s->has_pow_hash && s->has_header && share_meets_header(s, &target) &&
+           bits_plausible(c, s, &target);
 }
 
 /* The claim alone: everything but the proof of work itself. */

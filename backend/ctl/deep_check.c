@@ -165,18 +165,6 @@ static bool read_row(struct deep_check *d, const struct slot *s, struct row *ret
                     3, take_row, ret) == DB_OK;
 }
 
-/* What S is credited by: its work's target, or, when it misses that and is a block all the same,
- * the block's (backend/share/rules.c). */
-static struct u256 due_target(const struct share *s, const struct u256 *of_work)
-{
-    struct u256 block;
-
-    if (s->of_job && u256_cmp(&s->pow_hash, of_work) > 0 &&
-        u256_from_compact(s->header.bits, &block) && u256_cmp(&s->pow_hash, &block) <= 0)
-        return block;
-    return *of_work;
-}
-
 /* What the row says about a solution must be what the solution and its work say. */
 static void compare_row(struct deep_check *d, struct slot *s, const struct row *r)
 {
@@ -195,7 +183,7 @@ static void compare_row(struct deep_check *d, struct slot *s, const struct row *
                (unsigned long long)r->difficulty);
     if (!r->has_work)
         return; /* pruned */
-    due = due_target(share, &r->target);
+    due = share->of_job ? share_job_target(share, &r->target) : r->target;
     if (u256_cmp(&share->pow_hash, &due) >= share->of_job)
         differ(d, s, "its hash misses the target of its work");
     if (r->difficulty < u256_expected_hashes(&due))

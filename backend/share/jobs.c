@@ -215,16 +215,9 @@ enum db_result jobs_text(struct jobs *j, struct db *db, const char *network, con
     if (k == NULL || k->archived == number)
         return r;
     job_encode(&k->job, &b);
+    k->archived = number;
     *ret = b.data;
     return r;
-}
-
-void jobs_note_archived(struct jobs *j, const struct share *s, uint64_t number)
-{
-    struct kept *k = s->of_job && s->work.found && s->work.of_job ? find(j, &s->work.job_id) : NULL;
-
-    if (k != NULL)
-        k->archived = number;
 }
 
 void jobs_forget_archived(struct jobs *j)

@@ -26,12 +26,11 @@ enum db_result jobs_block(struct db *db, const char *network, struct share *s);
 
 /* For the archive, which has the text of each job once in each of its files; NUMBER is the file's.
  *
- * *RET is the text of the job of S, malloc'd; NULL when it was noted as archived in this file, or
- * is not kept any more. */
+ * *RET is the text of the job of S, malloc'd, to be archived now; NULL when it was given for this
+ * file before, or is not kept any more. */
 enum db_result jobs_text(struct jobs *j, struct db *db, const char *network, const struct share *s,
                          uint64_t number, char **ret);
-void jobs_note_archived(struct jobs *j, const struct share *s, uint64_t number);
-/* What was noted may not be there. */
+/* What was given may not be in the archive: give it again. */
 void jobs_forget_archived(struct jobs *j);
 
 #endif

@@ -119,21 +119,15 @@ static void rule_job_time(struct share *s, const struct backend_network *net, en
                      s->job.min_time - s->header.time);
 }
 
-/* Inclusive, unlike Action's: so miners of jobs compare. A block of the network is a share whatever
- * its work's target; one that misses that target shows no more work than the network asks for, and
- * a frontend in enemy hands may have written any target into the work. */
+/* Inclusive, unlike Action's: so miners of jobs compare. */
 static void rule_job_target(struct share *s, const struct backend_network *net, enum reason reason)
 {
     char hash[65], target[65];
-    struct u256 block;
 
     (void)net;
+    s->target = share_job_target(s, &s->target);
     if (u256_cmp(&s->pow_hash, &s->target) <= 0)
         return;
-    if (u256_from_compact(s->job.bits, &block) && u256_cmp(&s->pow_hash, &block) <= 0) {
-        s->target = block;
-        return;
-    }
     u256_to_hex(&s->pow_hash, hash);
     u256_to_hex(&s->target, target);
     share_reject(s, reason, "%s > %s", hash, target);

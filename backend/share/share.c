@@ -96,6 +96,18 @@ void share_drop_block(struct share *s)
     s->block_result = PARSE_TRUNCATED;
 }
 
+bool share_meets_header(const struct share *s, struct u256 *ret)
+{
+    return u256_from_compact(s->header.bits, ret) && u256_cmp(&s->pow_hash, ret) <= 0;
+}
+
+struct u256 share_job_target(const struct share *s, const struct u256 *of_work)
+{
+    struct u256 block;
+
+    return u256_cmp(&s->pow_hash, of_work) > 0 && share_meets_header(s, &block) ? block : *of_work;
+}
+
 int64_t share_height(const struct share *s)
 {
     if (s->of_job)

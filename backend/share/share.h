@@ -151,6 +151,14 @@ void share_take_block(struct share *s, uint8_t *block, size_t len);
 /* It is settled what became of it: gives its memory back. block.hash stays. */
 void share_drop_block(struct share *s);
 
+/* Does its hash meet the target that its own header states, *RET? */
+bool share_meets_header(const struct share *s, struct u256 *ret);
+
+/* What a job's share has to meet, and is credited by: OF_WORK, or, when it misses that and is a
+ * block of the network all the same, the network's target: it shows no more work than that, and a
+ * frontend in enemy hands may have written any target into the work. */
+struct u256 share_job_target(const struct share *s, const struct u256 *of_work);
+
 /* The height of its block, as that says itself; -1 when it does not. */
 int64_t share_height(const struct share *s);
 

@@ -4,13 +4,15 @@
  * The steps, and what happens when the process dies behind each of them:
  *
  *   1 receive       Nothing has happened; the broker delivers everything again.
- *   2 submit        Blocks went to the wallets; those of jobs' shares were put together first. They
- * come again with the redelivery; a second submission answers `duplicate`. Their rows are written
- * then, with what the wallets say by then. 3 tip           A row of `tip` may be there, which the
- * next worker finds and keeps. 4 look up       As after 2. 5 judge         As after 2: verdicts
- * live in memory. Received times are computed again; only the bound per origin is left out for a
- * redelivery (received.h). 6 transaction   Before its commit the server rolls back: as after 2.
- * With or after it, all rows are there: at the redelivery step 4 finds each message settled, and
+ *   2 submit        Blocks went to the wallets; those of jobs' shares were put together first.
+ *                   They come again with the redelivery; a second submission answers `duplicate`.
+ *                   Their rows are written then, with what the wallets say by then.
+ *   3 tip           A row of `tip` may be there, which the next worker finds and keeps.
+ *   4 look up       As after 2.
+ *   5 judge         As after 2: verdicts live in memory. Received times are computed again; only
+ *                   the bound per origin is left out for a redelivery (received.h).
+ *   6 transaction   Before its commit the server rolls back: as after 2. With or after it, all
+ *                   rows are there: at the redelivery step 4 finds each message settled, and
  *                   nothing is written or counted again.
  *   7 archive       Credited messages may be missing in the archive, or cut off at its end; at the
  *                   redelivery step 4 finds them credited and they are archived (again).
@@ -263,7 +265,6 @@ static bool add_job(struct batch *b, struct archiving *a, const struct share *s)
         return wait_for_db(b, r);
     if (text == NULL)
         return true;
-    jobs_note_archived(l->jobs, s, a->file);
     a->owned[a->owned_n++] = text;
     a->line[a->n++] = (struct archive_line){text, strlen(text), NULL};
     return true;

@@ -16,9 +16,9 @@
 
 #define SERVER_REQUEST_MS 10000
 #define SERVER_ANSWER_MS  30000
-#define SERVER_IDLE_MS                                                                             \
-    90000 /* longer than the proxy keeps idle connections (ttl), so that it is                     \
-             never the one whose connection goes just when it is used */
+/* Longer than the proxy keeps idle connections (ttl), so that it is never the one whose connection
+ * goes just when it is used. */
+#define SERVER_IDLE_MS 90000
 
 struct server;
 struct client;
