@@ -10,9 +10,8 @@
 
 #include <stdio.h>
 
-#define AGENT_BYTES      (4 * WORK_AGENT_CHARS + 1)
-#define TEMPLATE_MAX     (16u << 20) /* bytes of JSON: twice the largest block, and its ids */
-#define MICROS_OF_MINUTE 60000000
+#define AGENT_BYTES  (4 * WORK_AGENT_CHARS + 1)
+#define TEMPLATE_MAX (16u << 20) /* bytes of JSON: twice the largest block, and its ids */
 
 _Static_assert(LONGPOLL_URL_SIZE <= REPLY_MAX_VALUE + 1, "it goes into a header");
 
@@ -48,31 +47,27 @@ static void begin(struct fetch *f, struct mining *m)
                             .ctx = m};
 }
 
-static enum db_result choose_target(struct fetch *f, const struct ids_entry *ids, int64_t now_us,
-                                    struct u256 *ret)
-{
-    const struct vardiff *v = &f->m->net->vardiff;
-    struct vardiff_past past = {.n = 0};
-    enum db_result r = DB_OK;
-
-    if (v->enabled && !f->m->who.wish.given[WISH_FIXED])
-        r = vardiff_read(f->m->s->db, v, ids->miner_id, ids->worker_id, &past);
-    vardiff_target(v, &f->m->who.wish, &past, now_us / MICROS_OF_MINUTE, ret);
-    return r;
-}
-
 static enum db_result hand_out(struct fetch *f, const struct ids_entry *ids)
 {
+    struct db *db = f->m->s->db;
     int64_t now_us = clock_real_us();
     struct u256 target;
-    enum db_result r = choose_target(f, ids, now_us, &target);
+    enum db_result r = vardiff_choose(db, &f->m->net->vardiff, &f->m->who.wish, ids->miner_id,
+                                      ids->worker_id, now_us, &target);
 
     if (r != DB_OK)
         return r;
     handout_make(f->job, &target, now_us, &f->handout);
-    const struct intake_piece piece = {&f->handout.work_id, &f->job->id, f->handout.extranonce,
-                                       f->job->extranonce_size, &target};
-    return intake_add_piece(f->m->s->db, &f->in, ids, &piece);
+    const struct intake_piece piece = {.network = f->in.network,
+                                       .ip = f->in.ip,
+                                       .agent = f->in.agent,
+                                       .worker_id = ids->worker_id,
+                                       .work_id = &f->handout.work_id,
+                                       .job_id = &f->job->id,
+                                       .extranonce = f->handout.extranonce,
+                                       .extranonce_size = f->job->extranonce_size,
+                                       .target = &target};
+    return intake_add_pieces(db, &piece, 1);
 }
 
 /* Over a new connection ids may be those of another database: once more, then (intake.h). */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define US_PER_MINUTE 60000000
+
 enum {
     KEEP_FROM = 4, /* tenths of the wanted pace between which the tier stays */
     KEEP_TO = 14,
@@ -252,8 +254,8 @@ static bool take_minute(void *ctx, const struct db_value *v, size_t n)
     return past->n <= VARDIFF_MINUTES;
 }
 
-enum db_result vardiff_read(struct db *db, const struct vardiff *v, const char *miner_id,
-                            uint64_t worker_id, struct vardiff_past *ret)
+static enum db_result read_past(struct db *db, const struct vardiff *v, const char *miner_id,
+                                uint64_t worker_id, struct vardiff_past *ret)
 {
 #define PAST(column)                                                                               \
     "SELECT minute, SUM(shares), SUM(difficulty) FROM intake_rate WHERE " column                   \
@@ -266,4 +268,18 @@ enum db_result vardiff_read(struct db *db, const struct vardiff *v, const char *
                         take_minute, ret);
     return db_query(db, of_miner, (const struct db_value[]){DB_TEXT(miner_id)}, 1, take_minute,
                     ret);
+}
+
+enum db_result vardiff_choose(struct db *db, const struct vardiff *v, const struct wishes *wish,
+                              const char *miner_id, uint64_t worker_id, int64_t now_us,
+                              struct u256 *ret)
+{
+    struct vardiff_past past = {.n = 0};
+    enum db_result r = DB_OK;
+
+    if (v->enabled && !wish->given[WISH_FIXED])
+        r = read_past(db, v, miner_id, worker_id, &past);
+    if (r == DB_OK)
+        vardiff_target(v, wish, &past, now_us / US_PER_MINUTE, ret);
+    return r;
 }

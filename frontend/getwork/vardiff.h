@@ -59,8 +59,10 @@ struct vardiff_past {
 void vardiff_target(const struct vardiff *v, const struct wishes *wish,
                     const struct vardiff_past *past, int64_t now, struct u256 *ret);
 
-/* The past of a miner, or of its worker, as the scope says, from the view intake_rate. */
-enum db_result vardiff_read(struct db *db, const struct vardiff *v, const char *miner_id,
-                            uint64_t worker_id, struct vardiff_past *ret);
+/* The same at the time NOW_US (real), with the past that the view intake_rate has of the miner, or
+ * of its worker, as the scope says; it is not asked where it would change nothing. */
+enum db_result vardiff_choose(struct db *db, const struct vardiff *v, const struct wishes *wish,
+                              const char *miner_id, uint64_t worker_id, int64_t now_us,
+                              struct u256 *ret);
 
 #endif

@@ -1,6 +1,9 @@
 #include "frontend/intake/intake.h"
 
+#include "common/base/mem.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CONFLICT_RETRIES 3
@@ -181,18 +184,39 @@ enum db_result intake_work(struct db *db, struct ids *ids, const struct intake *
     return DB_UNAVAILABLE;
 }
 
-enum db_result intake_add_piece(struct db *db, const struct intake *in, const struct ids_entry *ids,
-                                const struct intake_piece *piece)
-{
-    char work_id[UUID_TEXT_LEN + 1], job_id[UUID_TEXT_LEN + 1];
+#define PIECE_COLUMNS 8
 
-    uuid_format(piece->work_id, work_id);
-    uuid_format(piece->job_id, job_id);
-    const struct db_value values[] = {
-        DB_TEXT(work_id),        DB_TEXT(in->network),
-        DB_UINT(ids->worker_id), DB_BYTES(piece->target->be, sizeof piece->target->be),
-        DB_TEXT(in->ip),         DB_TEXT(in->agent),
-        DB_TEXT(job_id),         DB_BYTES(piece->extranonce, piece->extranonce_size),
+struct piece_texts {
+    char work_id[UUID_TEXT_LEN + 1], job_id[UUID_TEXT_LEN + 1];
+};
+
+static void fill_piece(const struct intake_piece *p, struct piece_texts *text,
+                       struct db_value row[PIECE_COLUMNS])
+{
+    uuid_format(p->work_id, text->work_id);
+    uuid_format(p->job_id, text->job_id);
+    const struct db_value values[PIECE_COLUMNS] = {
+        DB_TEXT(text->work_id), DB_TEXT(p->network),
+        DB_UINT(p->worker_id),  DB_BYTES(p->target->be, sizeof p->target->be),
+        DB_TEXT(p->ip),         DB_TEXT(p->agent),
+        DB_TEXT(text->job_id),  DB_BYTES(p->extranonce, p->extranonce_size),
     };
-    return db_exec(db, insert_piece_sql, values, sizeof values / sizeof *values, NULL);
+    memcpy(row, values, sizeof values);
+}
+
+enum db_result intake_add_pieces(struct db *db, const struct intake_piece *piece, size_t n)
+{
+    struct piece_texts *texts = mem_zalloc(n * sizeof *texts);
+    struct db_value *values = mem_zalloc(n * PIECE_COLUMNS * sizeof *values);
+    enum db_result r;
+
+    for (size_t i = 0; i < n; i++)
+        fill_piece(&piece[i], &texts[i], &values[i * PIECE_COLUMNS]);
+    if (n == 1)
+        r = db_exec(db, insert_piece_sql, values, PIECE_COLUMNS, NULL);
+    else
+        r = db_exec_many(db, insert_piece_sql, values, PIECE_COLUMNS, n, NULL);
+    free(texts);
+    free(values);
+    return r;
 }

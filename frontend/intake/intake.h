@@ -49,18 +49,19 @@ enum db_result intake_work(struct db *db, struct ids *ids, const struct intake *
 enum db_result intake_ids(struct db *db, struct ids *ids, const struct intake *in,
                           enum intake_outcome *ret_outcome, struct ids_entry *ret);
 
-/* A piece of search in a job (common/work/job.h), for a miner. */
+/* A piece of search in a job (common/work/job.h), for a worker. */
 struct intake_piece {
+    const char *network, *ip, *agent;
+    uint64_t worker_id;
     const struct uuid *work_id, *job_id;
     const uint8_t *extranonce;
     size_t extranonce_size;
     const struct u256 *target;
 };
 
-/* Inserts the work for who was found as IDS; of IN it looks at NETWORK, IP and AGENT. When the
- * connection is another one than IDS came over, they may be nobody's: find them again, and hand out
- * another piece. */
-enum db_result intake_add_piece(struct db *db, const struct intake *in, const struct ids_entry *ids,
-                                const struct intake_piece *piece);
+/* Inserts the work of all N or of none, in one statement; the caller bounds N. When the connection
+ * is another one than the workers' ids came over, they may be nobody's: find them again, and hand
+ * out other pieces. */
+enum db_result intake_add_pieces(struct db *db, const struct intake_piece *piece, size_t n);
 
 #endif

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFLICT_RETRIES = 3, COMPLAIN_MS = 10000, US_PER_MINUTE = 60000000 };
+enum { CONFLICT_RETRIES = 3, COMPLAIN_MS = 10000 };
 
 struct clerk {
     const struct frontend_conf *conf;
@@ -83,20 +83,6 @@ static bool is_banned(const struct clerk *k, const struct caller *c)
            bans_disabled(k->bans, network, c->auth.address);
 }
 
-static enum db_result find_target(const struct net *net, struct db *db, const char *miner_id,
-                                  struct caller *c)
-{
-    struct vardiff_past past = {.n = 0};
-    enum db_result r = DB_OK;
-
-    if (net->vardiff.enabled)
-        r = vardiff_read(db, &net->vardiff, miner_id, c->worker_id, &past);
-    if (r == DB_OK)
-        vardiff_target(&net->vardiff, &c->auth.wish, &past, clock_real_us() / US_PER_MINUTE,
-                       &c->target);
-    return r;
-}
-
 static void look_up(struct clerk *k, struct db *db, struct caller *c)
 {
     static const enum caller_fate fate[] = {[INTAKE_DONE] = CALLER_GOOD,
@@ -118,7 +104,8 @@ static void look_up(struct clerk *k, struct db *db, struct caller *c)
     enum db_result r = intake_ids(db, k->ids, &in, &outcome, &found);
     if (r == DB_OK && outcome == INTAKE_DONE) {
         c->worker_id = found.worker_id;
-        r = find_target(net, db, found.miner_id, c);
+        r = vardiff_choose(db, &net->vardiff, &c->auth.wish, found.miner_id, c->worker_id,
+                           clock_real_us(), &c->target);
     }
     c->fate = r == DB_OK ? fate[outcome] : fate_of(k, db, r);
 }
@@ -153,32 +140,9 @@ void clerk_look_up(struct clerk *k, struct db *db, struct callers *batch)
 
 /* --- handing out --- */
 
-#define WORK_COLUMNS 8
-
-struct texts {
-    char work_id[UUID_TEXT_LEN + 1], job_id[UUID_TEXT_LEN + 1];
-};
-
-static void fill_row(const struct clerk *k, const struct caller *c, struct texts *text,
-                     struct db_value row[WORK_COLUMNS])
-{
-    uuid_format(&c->handout.work_id, text->work_id);
-    uuid_format(&c->tip->job.id, text->job_id);
-    const struct db_value values[WORK_COLUMNS] = {
-        DB_TEXT(text->work_id), DB_TEXT(k->nets[c->network].name),
-        DB_UINT(c->worker_id),  DB_BYTES(c->handout.target.be, sizeof c->handout.target.be),
-        DB_TEXT(c->ip_text),    DB_TEXT(c->agent),
-        DB_TEXT(text->job_id),  DB_BYTES(c->handout.extranonce, c->tip->job.extranonce_size),
-    };
-    memcpy(row, values, sizeof values);
-}
-
 static enum db_result insert(const struct clerk *k, struct db *db, const struct callers *batch)
 {
-    static const char sql[] = "INSERT INTO work (id, network, worker_id, target, thread_id, ip, os,"
-                              " agent, job_id, extranonce) VALUES (?, ?, ?, ?, '', ?, '', ?, ?, ?)";
-    struct texts *texts = mem_zalloc(CLERK_MAX_BATCH * sizeof *texts);
-    struct db_value *values = mem_zalloc(CLERK_MAX_BATCH * WORK_COLUMNS * sizeof *values);
+    struct intake_piece *pieces = mem_zalloc(CLERK_MAX_BATCH * sizeof *pieces);
     const int64_t now_us = clock_real_us();
     enum db_result r = DB_CONFLICT;
     struct caller *c;
@@ -188,13 +152,19 @@ static enum db_result insert(const struct clerk *k, struct db *db, const struct 
     {
         assert(n < CLERK_MAX_BATCH);
         handout_make(&c->tip->job, &c->target, now_us, &c->handout);
-        fill_row(k, c, &texts[n], &values[n * WORK_COLUMNS]);
-        n++;
+        pieces[n++] = (struct intake_piece){.network = k->nets[c->network].name,
+                                            .ip = c->ip_text,
+                                            .agent = c->agent,
+                                            .worker_id = c->worker_id,
+                                            .work_id = &c->handout.work_id,
+                                            .job_id = &c->tip->job.id,
+                                            .extranonce = c->handout.extranonce,
+                                            .extranonce_size = c->tip->job.extranonce_size,
+                                            .target = &c->handout.target};
     }
     for (int i = 0; i < CONFLICT_RETRIES && r == DB_CONFLICT; i++)
-        r = db_exec_many(db, sql, values, WORK_COLUMNS, n, NULL);
-    free(texts);
-    free(values);
+        r = intake_add_pieces(db, pieces, n);
+    free(pieces);
     return r;
 }
 
